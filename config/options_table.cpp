@@ -1,0 +1,349 @@
+// The one table of options. A key stands here and nowhere else.
+//
+// See options_table.hpp. A default is written as YAML text; a test holds it against options.hpp.
+#include "config/options_table.hpp"
+
+#include <algorithm>
+
+#include "config/make_item.hpp"
+
+namespace bindcast {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Make = MakeItem<Options>;
+
+constexpr auto kDay = 24h;
+
+// server.listen: one address, or a list of them.
+Item<Options> listen_item() {
+  Item<Options> item{
+      {"server.listen", ItemKind::address_list, "address:port, \"[v6]:port\" or unix:/path", "127.0.0.1:8353",
+       "Where to listen. Off loopback this needs server.tls, or server.insecure: true. Port 0 is any "
+       "free port. An IPv6 address needs quotes.",
+       0, ""},
+      {},
+      {},
+      {}};
+  item.read = [](const YamlNode& node, Options& options, Reader& reader, const std::string& key) {
+    std::vector<ListenAddress> addresses;
+    if (node.kind == YamlNode::Kind::sequence) {
+      if (!check_sequence(node, reader, key)) return;
+      for (const YamlNode& child : node.children) {
+        const std::string place = key + "[" + std::to_string(&child - node.children.data()) + "]";
+        reader.written(place, child.line);
+        if (auto address = read_listen_address(child, reader, place)) addresses.push_back(std::move(*address));
+      }
+      if (node.children.empty()) reader.fault(node.line, key, "must name at least one address");
+    } else if (read_scalar(node, reader, key, "an address or a list of addresses")) {
+      if (auto address = read_listen_address(node, reader, key)) addresses.push_back(std::move(*address));
+    }
+    if (!addresses.empty()) options.server.listen = std::move(addresses);
+  };
+  item.show = [](const Options& options, const std::string& key, std::vector<ShownValue>& out) {
+    std::vector<std::string> written;
+    for (const auto& address : options.server.listen) written.push_back(write_text(address.text()));
+    out.push_back({key, written.size() == 1 ? written[0] : write_list(written), false});
+  };
+  return item;
+}
+
+// events.rpz.feeds: pattern to category; the order of the file counts, so the whole is shown as one value.
+Item<Options> feeds_item() {
+  Item<Options> item{{"events.rpz.feeds", ItemKind::mapping, "pattern of a policy zone's name: category", "{}",
+                      "The threat category of each policy zone; the first pattern that matches wins. malware and "
+                      "phishing make events of their own, any other word only marks dns_query_blocked.",
+                      0, "{\"rpz.malware\": malware, \"phish.*\": phishing}"},
+                     {},
+                     {},
+                     {}};
+  item.read = [](const YamlNode& node, Options& options, Reader& reader, const std::string& key) {
+    if (!check_mapping(node, reader, key)) return;
+    for (const YamlNode& child : node.children) {
+      const std::string place = key + "." + child.key;
+      const auto wrong = zone_pattern(child.key);
+      if (!wrong.empty()) reader.fault(child.key_line, place, wrong);
+      auto category = read_text(child, reader, place, feed_category);
+      if (wrong.empty() && category) options.events.rpz.feeds.push_back({child.key, std::move(*category)});
+    }
+  };
+  item.show = [](const Options& options, const std::string& key, std::vector<ShownValue>& out) {
+    std::string text;
+    for (const auto& rule : options.events.rpz.feeds) {
+      text += (text.empty() ? "" : ", ") + write_text(rule.zone_pattern) + ": " + write_text(rule.category);
+    }
+    out.push_back({key, "{" + text + "}", false});
+  };
+  return item;
+}
+
+// sources.detectors: each detector's mapping is kept as text.
+Item<Options> detectors_item() {
+  static const Names known{"nxdomain_flood", "tunnelling", "amplification"};
+  Item<Options> item{{"sources.detectors", ItemKind::mapping, "keys " + join(known), "{}",
+                      "Settings of the threat detectors.", kNotBuilt, ""},
+                     {},
+                     {},
+                     {}};
+  item.read = [](const YamlNode& node, Options& options, Reader& reader, const std::string& key) {
+    if (!check_mapping(node, reader, key)) return;
+    for (const YamlNode& child : node.children) {
+      const std::string place = key + "." + child.key;
+      if (std::find(known.begin(), known.end(), child.key) == known.end()) {
+        fault_unknown_key(child, place, known, known, reader);
+      } else if (check_mapping(child, reader, place)) {
+        options.sources.detectors[child.key] = flow_text(child);
+      }
+    }
+  };
+  item.show = [](const Options& options, const std::string& key, std::vector<ShownValue>& out) {
+    for (const auto& [name, text] : options.sources.detectors) out.push_back({key + "." + name, text, false});
+  };
+  return item;
+}
+
+std::optional<std::string> read_role_name(const YamlNode& node, Reader& reader, const std::string& key) {
+  const auto wrong = name_text(node.key);
+  if (wrong.empty()) return node.key;
+  reader.fault(node.key_line, key, wrong);
+  return std::nullopt;
+}
+
+std::optional<EventType> read_event_type(const YamlNode& node, Reader& reader, const std::string& key) {
+  const auto type = type_from(node.key);
+  if (type) return type;
+  auto hint = did_you_mean(node.key, names_of<EventType>());
+  reader.fault(node.key_line, key, "unknown event type `" + shown(node.key) + "`" + (hint.empty() ? "" : ";" + hint));
+  return std::nullopt;
+}
+
+std::string algorithm(std::string_view text) {
+  static const Names known{"RS256", "ES256", "EdDSA", "HS256"};
+  if (std::find(known.begin(), known.end(), text) != known.end()) return {};
+  return "\"" + shown(text) + "\" is not known; accepted: " + join(known);
+}
+
+template <class Entry>
+std::string label_by_name(const Entry& entry, std::size_t) {
+  return entry.name;
+}
+
+std::string label_by_index(const EscalationStep&, std::size_t index) {
+  return std::to_string(index);
+}
+
+void add_server(Table<Options>& table) {
+  table.push_back(listen_item());
+  table.push_back(Make::path(OPTION(server.tls.certificate), "\"\"", any_text,
+                             "PEM file of the certificate and its chain; goes with server.tls.key."));
+  table.push_back(Make::path(OPTION(server.tls.key), "\"\"", any_text, "PEM file of the certificate's private key."));
+  table.push_back(Make::boolean(OPTION(server.insecure), "false",
+                                "Permits listening off loopback without TLS, where another TLS proxy stands in "
+                                "front or the network is trusted."));
+  table.push_back(Make::text_list(OPTION(server.allowed_origins), "[]", origin_text,
+                                  "Origins of web pages that may connect; the listener's own always may."));
+  table.push_back(Make::integer(OPTION(server.max_connections), "1000", {1, 10000, "connections"},
+                                "Clients at the same time; more are refused."));
+  table.push_back(Make::integer(OPTION(server.max_connections_per_user), "8", {1, 10000, "connections"},
+                                "Clients of one user or token at the same time."));
+  table.push_back(Make::size(OPTION(server.max_message_bytes), "64KiB", {kKiB, 16 * kMiB},
+                             "The largest message taken from a client."));
+  table.push_back(Make::duration(OPTION(server.heartbeat), "30s", {1s, 1h},
+                                 "Silence after which a client is pinged; after twice that it is dropped."));
+  table.push_back(Make::boolean(OPTION(server.dashboard), "true", "Serve the web dashboard.", kNotBuilt));
+}
+
+void add_auth(Table<Options>& table) {
+  table.push_back(Make::enumeration(OPTION(auth.mode), "required",
+                                    "open: everybody is admin; accepted only when every listener is on loopback or "
+                                    "a unix socket."));
+  table.push_back(Make::boolean(OPTION(auth.query_token), "false",
+                                "Accept a token as ?token= in the URL, which may end up in logs of proxies."));
+  table.push_back(
+      Make::duration(OPTION(auth.session_ttl), "8h", {1min, 30 * kDay}, "How long a login lasts.", kNotBuilt));
+  table.push_back(Make::entries(OPTION(auth.users), user_table(), label_by_name<UserOptions>,
+                                "Users who log in with a password.",
+                                "[{name: ann, password: \"$y$j9T$...\", roles: [admin]}]", kNotBuilt));
+  table.push_back(Make::entries(OPTION(auth.tokens), token_table(), label_by_name<TokenOptions>,
+                                "Tokens of programs. Make one with `openssl rand -hex 32`, and its SHA-256 with "
+                                "`printf %s TOKEN | sha256sum`.",
+                                "[{name: backup-job, sha256: \"9f86d081...\", roles: [publisher]}]"));
+  table.push_back(Make::text_list(OPTION(auth.jwt.algorithms), "[]", algorithm,
+                                  "Signatures accepted on JSON Web Tokens, of RS256, ES256, EdDSA, HS256; none: no "
+                                  "such tokens.",
+                                  kNotBuilt));
+  table.push_back(Make::path(OPTION(auth.jwt.key), "\"\"", any_text, "The key that verifies them.", kNotBuilt));
+  table.push_back(Make::text(OPTION(auth.jwt.issuer), "\"\"", any_text, "Their `iss`; empty: any.", kNotBuilt));
+  table.push_back(Make::text(OPTION(auth.jwt.audience), "\"\"", any_text, "Their `aud`; empty: any.", kNotBuilt));
+  table.push_back(
+      Make::text(OPTION(auth.jwt.roles_claim), "roles", filled_text, "The claim that holds the roles.", kNotBuilt));
+  table.push_back(
+      Make::text(OPTION(auth.jwt.user_claim), "sub", filled_text, "The claim that holds the user's name.", kNotBuilt));
+  table.push_back(Make::integer(OPTION(auth.lockout.failures), "5", {1, 1000, "failures"},
+                                "Failed logins within the window that lock a user out.", kNotBuilt));
+  table.push_back(
+      Make::duration(OPTION(auth.lockout.window), "10m", {1s, kDay}, "The window they are counted in.", kNotBuilt));
+  table.push_back(
+      Make::duration(OPTION(auth.lockout.duration), "15m", {1s, 30 * kDay}, "How long the user stays out.", kNotBuilt));
+  table.push_back(Make::keyed(
+      OPTION(roles), role_table(), read_role_name, +[](const std::string& name) { return name; },
+      "Roles besides the built in admin, operator, viewer and publisher, or instead of them.",
+      "{helpdesk: {categories: [dns, security], privacy: {client_address: prefix}, "
+      "filter: 'view = \"internal\"'}}",
+      kNotBuilt));
+}
+
+void add_events(Table<Options>& table) {
+  table.push_back(Make::expression(OPTION(events.filter), "\"\"",
+                                   "What this refuses exists for nobody; empty: nothing is refused."));
+  table.push_back(Make::boolean(OPTION(events.queries.enabled), "true", "Events about queries."));
+  table.push_back(Make::integer(OPTION(events.queries.sample), "1", {1, 1'000'000}, "Report one query in so many."));
+  table.push_back(Make::boolean(OPTION(events.queries.latency), "true", "Measure how long each answer took."));
+  table.push_back(Make::text_list(OPTION(events.queries.ignore), "[]", domain_name,
+                                  "Domain names; queries for them and for names below them are not reported."));
+  table.push_back(
+      Make::duration(OPTION(events.zones.sweep), "500ms", {50ms, 1h}, "How often zones are looked over for changes."));
+  table.push_back(Make::integer(OPTION(events.zones.bulk_threshold), "1000", {1, 1'000'000, "records"},
+                                "More changes than this at once become one record_bulk_operation."));
+  table.push_back(Make::boolean(OPTION(events.zones.dnssec_records), "false",
+                                "Report changes of RRSIG, NSEC, NSEC3 and the like too."));
+  table.push_back(Make::boolean(OPTION(events.zones.builtin), "false", "Report named's own empty and built-in zones."));
+  table.push_back(Make::text_list(OPTION(events.zones.ignore), "[]", zone_pattern,
+                                  "Zones that are not watched: names, or patterns with * and ?."));
+  table.push_back(feeds_item());
+  table.push_back(Make::duration(OPTION(events.rpz.repeat_window), "10s", {0s, kDay},
+                                 "The same client hitting the same rule again within this time is counted, not "
+                                 "reported anew; 0s: everything is reported."));
+  table.push_back(Make::keyed(
+      OPTION(events.types), type_override_table(), read_event_type,
+      +[](const EventType& type) { return std::string(name_of(type)); }, "Changes to single types of events.",
+      "{dns_query_failed: {priority: high}}"));
+  table.push_back(Make::enumeration(OPTION_AT("privacy.client_address", client_address), "full",
+                                    "How clients' addresses are kept and shown: whole; the /24 or /56 they are in; a "
+                                    "keyed hash; not at all.",
+                                    kNotBuilt));
+}
+
+void add_delivery(Table<Options>& table) {
+  table.push_back(Make::enumeration(OPTION(batching.profile), "production",
+                                    "A set of values for batching and for queues.max_events; each key that is "
+                                    "written too overrides it.",
+                                    kReadFirst));
+  table.push_back(
+      Make::enumeration(OPTION(batching.strategy), "hybrid", "What decides that a batch is sent.", kNotBuilt));
+  table.push_back(
+      Make::integer(OPTION(batching.max_batch_size), "25", {1, 10000, "events"}, "A batch of so many events is sent."));
+  table.push_back(
+      Make::size(OPTION(batching.max_batch_bytes), "32KiB", {kKiB, 16 * kMiB}, "A batch of so many bytes is sent."));
+  table.push_back(Make::duration(OPTION(batching.batch_timeout), "500ms", {1ms, 1min},
+                                 "A batch whose first event has waited so long is sent."));
+  table.push_back(Make::boolean(OPTION(batching.compression.enabled), "true", "Compress batches.", kNotBuilt));
+  table.push_back(Make::size(OPTION(batching.compression.threshold), "512", {0, kMiB},
+                             "Smaller messages are sent as they are.", kNotBuilt));
+  table.push_back(
+      Make::integer(OPTION(batching.compression.level), "3", {1, 9}, "1 is fastest, 9 is smallest.", kNotBuilt));
+  table.push_back(Make::size(OPTION(batching.compression.cache), "8MiB", {0, kGiB},
+                             "Memory for compressed batches that several clients share.", kNotBuilt));
+  table.push_back(
+      Make::boolean(OPTION(batching.priority_bypass), "true", "Critical and urgent events do not wait for a batch."));
+  table.push_back(Make::boolean(OPTION(batching.adaptive_sizing), "true", "Larger batches under load.", kNotBuilt));
+  table.push_back(Make::integer(OPTION(batching.min_batch_size), "5", {1, 10000, "events"},
+                                "Adaptive sizing goes no lower; unless written, never above max_batch_size.",
+                                kNotBuilt));
+  table.push_back(Make::duration(OPTION(batching.max_batch_timeout), "5s", {1ms, 5min},
+                                 "Adaptive sizing waits no longer; unless written, never below batch_timeout.",
+                                 kNotBuilt));
+  table.push_back(Make::real(OPTION(batching.load_threshold), "0.8", {0.1, 1},
+                             "The part of the queue in use that counts as load.", kNotBuilt));
+
+  table.push_back(
+      Make::integer(OPTION(queues.max_events), "500", {1, 1'000'000, "events"}, "Events that wait for one client."));
+  table.push_back(
+      Make::size(OPTION(queues.max_bytes), "4MiB", {64 * kKiB, kGiB}, "Bytes of events that wait for one client."));
+  table.push_back(Make::enumeration(OPTION(queues.overflow), "drop_lowest",
+                                    "What goes when a client's queue is full. The client is told of every loss."));
+
+  table.push_back(Make::integer(OPTION(rate_limit.events_per_second), "0", {0, 1'000'000, "events"},
+                                "Events to one client; 0: no limit.", kNotBuilt));
+  table.push_back(Make::integer(OPTION(rate_limit.burst), "0", {0, 1'000'000, "events"},
+                                "Events that may come at once above that.", kNotBuilt));
+  table.push_back(
+      Make::boolean(OPTION(rate_limit.adaptive), "true", "Lower the limit for clients that fall behind.", kNotBuilt));
+  table.push_back(Make::integer(OPTION(rate_limit.messages_per_minute), "100", {1, 100'000, "messages"},
+                                "Messages taken from one client."));
+  table.push_back(Make::integer(OPTION(rate_limit.subscription_changes_per_minute), "10", {1, 100'000, "changes"},
+                                "Changes of subscriptions taken from one client.", kNotBuilt));
+
+  table.push_back(Make::name_list(OPTION(retry.acknowledge), "[critical, urgent]",
+                                  "Priorities whose events are sent again until acknowledged.", kNotBuilt));
+  table.push_back(
+      Make::duration(OPTION(retry.initial), "1s", {10ms, 1h}, "Wait before the first repetition.", kNotBuilt));
+  table.push_back(
+      Make::real(OPTION(retry.factor), "2", {1, 10}, "Each wait is so many times the one before.", kNotBuilt));
+  table.push_back(Make::duration(OPTION(retry.max), "1m", {10ms, kDay}, "The longest wait.", kNotBuilt));
+  table.push_back(
+      Make::integer(OPTION(retry.attempts), "8", {0, 100, "repetitions"}, "Then the event is given up.", kNotBuilt));
+  table.push_back(Make::entries(OPTION(escalation), escalation_table(), label_by_index,
+                                "Who is told when nobody acknowledges an urgent event. An empty list stands for the "
+                                "ladder shown, without its webhook.",
+                                "[{after: 0s, to: {roles: [operator]}}, {after: 5m, repeat: true}, "
+                                "{after: 15m, to: {roles: [admin]}, priority: urgent}, "
+                                "{after: 30m, webhook: {url: \"https://example.com/hook\", "
+                                "secret_file: /etc/bind/webhook.key}}]",
+                                kNotBuilt));
+}
+
+void add_journal_and_sources(Table<Options>& table) {
+  table.push_back(Make::path(OPTION(journal.path), "/var/cache/bind/bindcast.db", filled_text,
+                             "The database of durable events.", kNotBuilt));
+  table.push_back(
+      Make::duration(OPTION(journal.retention), "30d", {1min, 3650 * kDay}, "Older events are removed.", kNotBuilt));
+  table.push_back(
+      Make::size(OPTION(journal.max_size), "1GiB", {kMiB, 1024 * kGiB}, "Above this the oldest go.", kNotBuilt));
+  table.push_back(Make::boolean(OPTION(journal.queries), "false", "Store events about queries too.", kNotBuilt));
+  table.push_back(Make::enumeration(OPTION(journal.sync), "normal", "How hard SQLite waits for the disk.", kNotBuilt));
+
+  table.push_back(Make::duration(OPTION_AT("sources.metrics.interval", sources.metrics_interval), "30s", {1s, kDay},
+                                 "How often the system is measured.", kNotBuilt));
+  table.push_back(Make::duration(OPTION_AT("sources.named.interval", sources.named_interval), "10s", {1s, kDay},
+                                 "How often named's own counters are read.", kNotBuilt));
+  table.push_back(Make::duration(OPTION(sources.forwarders.interval), "10s", {1s, kDay},
+                                 "How often each forwarder is probed.", kNotBuilt));
+  table.push_back(Make::duration(OPTION(sources.forwarders.timeout), "2s", {10ms, 1min},
+                                 "A probe without an answer for so long has failed.", kNotBuilt));
+  table.push_back(Make::text(OPTION(sources.forwarders.probe), "\". NS\"", probe_text,
+                             "The question that is asked: an owner name and a type.", kNotBuilt));
+  table.push_back(Make::duration(OPTION(sources.forwarders.slow), "200ms", {1ms, 1min},
+                                 "A forwarder that takes longer is slow.", kNotBuilt));
+  table.push_back(Make::integer(OPTION(sources.forwarders.down_after), "3", {1, 1000, "failed probes"},
+                                "Then a forwarder is down.", kNotBuilt));
+  table.push_back(Make::integer(OPTION(sources.forwarders.up_after), "2", {1, 1000, "answered probes"},
+                                "Then it is up again.", kNotBuilt));
+  table.push_back(Make::text_list(OPTION(sources.forwarders.servers), "[]", server_address,
+                                  "Servers to probe besides named's own forwarders.", kNotBuilt));
+  table.push_back(Make::path(OPTION_AT("sources.named_log.file", sources.named_log_file), "\"\"", any_text,
+                             "The file of one of named's log channels, to be followed; empty: none.", kNotBuilt));
+  table.push_back(Make::duration(OPTION_AT("sources.analytics.interval", sources.analytics_interval), "5s", {1s, 1h},
+                                 "How often the analytics are reported.", kNotBuilt));
+  table.push_back(Make::integer(OPTION_AT("sources.analytics.top", sources.analytics_top), "20", {1, 1000, "entries"},
+                                "The length of their lists.", kNotBuilt));
+  table.push_back(detectors_item());
+}
+
+}  // namespace
+
+const Table<Options>& options_table() {
+  static const Table<Options> table = [] {
+    Table<Options> all;
+    add_server(all);
+    add_auth(all);
+    add_events(all);
+    add_delivery(all);
+    add_journal_and_sources(all);
+    return all;
+  }();
+  return table;
+}
+
+}  // namespace bindcast

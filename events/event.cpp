@@ -1,0 +1,54 @@
+// Making events and naming them. See event.hpp.
+#include "events/event.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace bindcast {
+namespace {
+
+constexpr std::size_t kOffsetDigits = 12;
+
+// What a string holds outside itself.
+std::size_t held(const std::string& text) noexcept {
+  static const std::size_t kInPlace = std::string().capacity();
+  return text.capacity() > kInPlace ? text.capacity() + 1 : 0;
+}
+
+}  // namespace
+
+std::size_t Event::bytes() const noexcept {
+  std::size_t sum = sizeof(Event) + data.bytes() + custom_fields.bytes();
+  sum += held(view) + held(correlation_id) + held(trace_id) + held(custom_name);
+  sum += held(source_user_id) + held(target_user_id);
+  sum += tags.capacity() * sizeof(std::string);
+  for (const std::string& tag : tags) sum += held(tag);
+  return sum;
+}
+
+Event make_event(EventType type) {
+  const TypeInfo& info = type_info(type);
+  Event event;
+  event.type = type;
+  event.priority = info.priority;
+  event.severity = info.severity;
+  return event;
+}
+
+std::string_view id_suffix(char (&buffer)[kMaxIdSuffixBytes], std::uint64_t offset) noexcept {
+  char digits[kMaxIdSuffixBytes - 1];
+  const auto end = std::to_chars(digits, digits + sizeof digits, offset).ptr;
+  const auto count = static_cast<std::size_t>(end - digits);
+  char* at = buffer;
+  *at++ = '-';
+  if (count < kOffsetDigits) at = std::fill_n(at, kOffsetDigits - count, '0');
+  at = std::copy(digits, end, at);
+  return {buffer, static_cast<std::size_t>(at - buffer)};
+}
+
+std::string event_id(const StreamIdentity& stream, std::uint64_t offset) {
+  char suffix[kMaxIdSuffixBytes];
+  return stream.epoch + std::string(id_suffix(suffix, offset));
+}
+
+}  // namespace bindcast

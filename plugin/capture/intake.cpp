@@ -1,0 +1,172 @@
+#include "plugin/capture/intake.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "events/dns_text.hpp"
+
+namespace bindcast {
+
+namespace {
+constexpr std::size_t kRecordsPerDrain = 4096;  // of each ring, so that the loop's sockets get their turn
+constexpr std::uint64_t kPollMs = 1;
+constexpr int kIdlePolls = 4;  // empty polls before the loop sleeps
+constexpr std::uint16_t kServfail = 2;
+}  // namespace
+
+Intake::Intake(Hub& hub)
+    : hub_(hub), fold_([this](const QueryView& query, std::uint64_t count, Now now) {
+        hub_.emit(rpz_event(query, feeds_, count, now), now);
+      }) {}
+
+Producer* Intake::add_producer() {
+  auto lane = std::make_unique<Lane>();
+  lane->producer = std::make_unique<Producer>(control_);
+  const std::lock_guard lock(adding_);
+  if (lanes_.size() == kMaxProducers) return nullptr;
+  lanes_.push_back(std::move(lane));
+  return lanes_.back()->producer.get();
+}
+
+void Intake::attach(uv_loop_t* loop) {
+  control_.wake.data = this;
+  uv_async_init(loop, &control_.wake, [](uv_async_t* handle) { static_cast<Intake*>(handle->data)->poll(); });
+  uv_timer_init(loop, &poll_timer_);
+  poll_timer_.data = this;
+  poll();
+}
+
+void Intake::detach() {
+  uv_timer_stop(&poll_timer_);
+  uv_close(reinterpret_cast<uv_handle_t*>(&poll_timer_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&control_.wake), nullptr);
+}
+
+void Intake::configure(const Options& options) {
+  feeds_ = options.events.rpz.feeds;
+  fold_.set_window(options.events.rpz.repeat_window.count());
+  ignored_names_ = options.events.queries.ignore;
+  query_options_.latency = options.events.queries.latency;
+  queries_enabled_ = options.events.queries.enabled;
+  control_.sample.store(options.events.queries.sample, std::memory_order_relaxed);
+  update_interest();
+}
+
+void Intake::update_interest() {
+  std::uint32_t interest = kWantsRpz;
+  if (queries_enabled_ && hub_.wanted(EventType::dns_query_log)) interest |= kWantsQueries;
+  if (queries_enabled_ && hub_.wanted(EventType::dns_query_failed)) interest |= kWantsFailures;
+  if (control_.interest.load(std::memory_order_relaxed) != interest)
+    control_.interest.store(interest, std::memory_order_relaxed);
+}
+
+bool Intake::ignored(const QueryView& query) const {
+  if (ignored_names_.empty()) return false;
+  std::string name;
+  append_name(name, query.qname);
+  return std::ranges::any_of(ignored_names_, [&](const std::string& above) { return name_under(name, above); });
+}
+
+void Intake::take_query(const Ring::Record& record, Now now) {
+  QueryView query;
+  if (!QueryView::read(record.payload, query)) {
+    ++hub_.statistics().events_failed;
+    return;
+  }
+  if (ignored(query)) return;
+  if (hub_.wanted(EventType::dns_query_log))
+    hub_.emit(query_event(EventType::dns_query_log, query, query_options_, now), now);
+  if (!query.fixed.dropped && query.fixed.rcode == kServfail && hub_.wanted(EventType::dns_query_failed))
+    hub_.emit(query_event(EventType::dns_query_failed, query, query_options_, now), now);
+}
+
+void Intake::take_rpz(const Ring::Record& record, Now now) {
+  QueryView query;
+  if (!QueryView::read(record.payload, query)) {
+    ++hub_.statistics().events_failed;
+    return;
+  }
+  fold_.hit(record.payload, query, now);
+}
+
+void Intake::report_losses(Lane& lane, Now now) {
+  const auto news = [](const std::atomic<std::uint64_t>& counter, std::uint64_t& reported) {
+    const std::uint64_t value = counter.load(std::memory_order_relaxed);
+    return value - std::exchange(reported, value);
+  };
+  Producer& producer = *lane.producer;
+  using enum EventType;
+  hub_.report_lost(DropReason::capture_overflow, {dns_query_log}, news(producer.dropped_queries, lane.reported.queries),
+                   now);
+  hub_.report_lost(DropReason::capture_overflow, {dns_query_failed},
+                   news(producer.dropped_failures, lane.reported.failures), now);
+  hub_.report_lost(DropReason::capture_overflow,
+                   {dns_query_blocked, malware_blocked, phishing_blocked, dns_query_allowed},
+                   news(producer.dropped_rpz, lane.reported.rpz), now);
+  hub_.report_lost(DropReason::sampled, {dns_query_log}, news(producer.sampled_queries, lane.reported.sampled), now);
+}
+
+bool Intake::drain(Now now) {
+  bool found = false;
+  const std::lock_guard lock(adding_);
+  for (const auto& lane : lanes_) {
+    Ring& ring = lane->producer->priority();
+    Ring::Record record;
+    for (std::size_t n = 0; n < kRecordsPerDrain && ring.front(record); ++n, ring.pop()) {
+      take_rpz(record, now);
+      found = true;
+    }
+  }
+  for (const auto& lane : lanes_) {
+    Ring& ring = lane->producer->bulk();
+    Ring::Record record;
+    for (std::size_t n = 0; n < kRecordsPerDrain && ring.front(record); ++n, ring.pop()) {
+      take_query(record, now);
+      found = true;
+    }
+    report_losses(*lane, now);
+  }
+  fold_.expire(now);
+  return found;
+}
+
+void Intake::drain_all(Now now) {
+  while (drain(now)) continue;
+  fold_.expire(now, true);
+}
+
+void Intake::poll() {
+  const bool found = drain(read_clock());
+  idle_polls_ = found ? 0 : idle_polls_ + 1;
+  if (idle_polls_ < kIdlePolls) {
+    uv_timer_start(
+        &poll_timer_, [](uv_timer_t* timer) { static_cast<Intake*>(timer->data)->poll(); }, kPollMs, 0);
+  } else {
+    fall_asleep();
+  }
+}
+
+void Intake::fall_asleep() {
+  control_.loop_sleeps.store(true, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with CaptureControl::wake_if_asleep
+  bool something = false;
+  {
+    const std::lock_guard lock(adding_);
+    something = std::ranges::any_of(lanes_, [](const auto& lane) {
+      return !lane->producer->priority().empty() || !lane->producer->bulk().empty();
+    });
+  }
+  if (something && control_.loop_sleeps.exchange(false, std::memory_order_relaxed)) {
+    uv_async_send(&control_.wake);
+    return;
+  }
+  // Folded repeats are told when their window ends, traffic or not.
+  const std::int64_t due = fold_.next_expiry_us();
+  if (due < 0) return;
+  const std::int64_t wait_ms = std::max<std::int64_t>(0, (due - read_clock().mono_us) / 1000 + 1);
+  uv_timer_start(
+      &poll_timer_, [](uv_timer_t* timer) { static_cast<Intake*>(timer->data)->poll(); },
+      static_cast<std::uint64_t>(wait_ms), 0);
+}
+
+}  // namespace bindcast

@@ -1,0 +1,71 @@
+// The loop's end of the capture: drains the producers' rings into the hub, priority lanes first, and keeps the host
+// told what is wanted. Polls while traffic flows and sleeps when it does not. Loop thread only, except add_producer.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "config/options.hpp"
+#include "plugin/capture/producer.hpp"
+#include "plugin/capture/query_event.hpp"
+#include "plugin/capture/rpz_fold.hpp"
+#include "plugin/hub/hub.hpp"
+
+namespace bindcast {
+
+class Intake {
+ public:
+  static constexpr std::size_t kMaxProducers = 1024;
+
+  explicit Intake(Hub& hub);
+
+  // Any thread, not the query path. nullptr when there are kMaxProducers already.
+  Producer* add_producer();
+  [[nodiscard]] CaptureControl& control() noexcept { return control_; }
+
+  void attach(uv_loop_t* loop);  // before any producer exists
+  void detach();                 // closes the handles; run the loop once more afterwards
+  void configure(const Options& options);
+
+  // Takes what is in the rings, at most a bounded number of records; true when something was there.
+  bool drain(Now now);
+  // Everything that is left, folded repeats too: at the end.
+  void drain_all(Now now);
+  // Tells the hosts what the hub's subscribers want now.
+  void update_interest();
+
+ private:
+  struct Reported {
+    std::uint64_t queries = 0, failures = 0, rpz = 0, sampled = 0;
+  };
+  struct Lane {
+    std::unique_ptr<Producer> producer;
+    Reported reported;
+  };
+  void take_query(const Ring::Record& record, Now now);
+  void take_rpz(const Ring::Record& record, Now now);
+  void report_losses(Lane& lane, Now now);
+  [[nodiscard]] bool ignored(const QueryView& query) const;
+  void poll();
+  void fall_asleep();
+
+  Hub& hub_;
+  CaptureControl control_;
+  RpzFold fold_;
+  std::vector<FeedRule> feeds_;
+  std::vector<std::string> ignored_names_;
+  QueryEventOptions query_options_;
+  bool queries_enabled_ = true;
+
+  std::mutex adding_;  // guards lanes_ against add_producer; the query path never takes it
+  std::vector<std::unique_ptr<Lane>> lanes_;
+
+  uv_timer_t poll_timer_{};
+  int idle_polls_ = 0;
+};
+
+}  // namespace bindcast

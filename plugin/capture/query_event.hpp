@@ -1,0 +1,25 @@
+// Turns a captured request into the events it stands for. Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "config/options.hpp"
+#include "events/event.hpp"
+#include "plugin/capture/records.hpp"
+#include "plugin/clock.hpp"
+
+namespace bindcast {
+
+struct QueryEventOptions {
+  bool latency = true;  // events.queries.latency
+};
+
+// dns_query_log, or dns_query_failed with the same data. The time of the event is when the request ended.
+[[nodiscard]] Event query_event(EventType type, const QueryView& query, const QueryEventOptions& options, Now now);
+
+// malware_blocked, phishing_blocked, dns_query_blocked or dns_query_allowed: by the rewrite's action and the category
+// that `feeds` gives its policy zone.
+[[nodiscard]] Event rpz_event(const QueryView& query, const std::vector<FeedRule>& feeds, std::uint64_t count, Now now);
+
+}  // namespace bindcast

@@ -1,0 +1,69 @@
+#include "plugin/capture/rpz_fold.hpp"
+
+#include <utility>
+
+namespace bindcast {
+
+std::string RpzFold::key_of(const QueryView& query) {
+  const QueryRecord& record = query.fixed;
+  std::string key;
+  key.reserve(64 + record.names_size());
+  key.push_back(static_cast<char>(record.client_family));
+  key.append(reinterpret_cast<const char*>(record.client), sizeof record.client);
+  key.push_back(static_cast<char>(record.trigger));
+  key.push_back(static_cast<char>(record.action));
+  key.push_back(static_cast<char>(record.qtype >> 8));
+  key.push_back(static_cast<char>(record.qtype & 0xff));
+  const auto append = [&key](std::span<const std::uint8_t> part) {
+    key.push_back(static_cast<char>(part.size()));
+    // DNS names compare without case (RFC 4343); label lengths are below 'A'.
+    for (const std::uint8_t byte : part) key.push_back(static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte));
+  };
+  append(query.qname);
+  append(query.policy_zone);
+  append(query.rule);
+  key.append(query.view);
+  return key;
+}
+
+void RpzFold::hit(std::span<const std::byte> payload, const QueryView& query, Now now) {
+  if (window_us_ <= 0) {
+    tell_(query, 1, now);
+    return;
+  }
+  std::string key = key_of(query);
+  if (const auto known = folded_.find(key); known != folded_.end()) {
+    known->second.latest.assign(payload.begin(), payload.end());
+    ++known->second.untold;
+    return;
+  }
+  if (folded_.size() < kMaxFolded) {
+    folded_.emplace(key, Folded{});
+    expiries_.push_back({now.mono_us + window_us_, std::move(key)});
+  }
+  tell_(query, 1, now);
+}
+
+void RpzFold::expire(Now now, bool all) {
+  while (!expiries_.empty() && (all || expiries_.front().at_us <= now.mono_us)) {
+    Expiry due = std::move(expiries_.front());
+    expiries_.pop_front();
+    const auto found = folded_.find(due.key);
+    if (found == folded_.end()) continue;
+    const Folded folded = std::move(found->second);
+    folded_.erase(found);
+    if (folded.untold == 0) continue;
+    QueryView query;
+    if (!QueryView::read(folded.latest, query)) continue;
+    // Still going on: a new window begins, so that a steady stream gives one event per window.
+    if (!all) {
+      folded_.emplace(due.key, Folded{});
+      expiries_.push_back({now.mono_us + window_us_, std::move(due.key)});
+    }
+    tell_(query, folded.untold, now);
+  }
+}
+
+std::int64_t RpzFold::next_expiry_us() const noexcept { return expiries_.empty() ? -1 : expiries_.front().at_us; }
+
+}  // namespace bindcast

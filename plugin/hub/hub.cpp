@@ -1,0 +1,168 @@
+#include "plugin/hub/hub.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "events/json.hpp"
+
+namespace bindcast {
+
+namespace {
+constexpr std::size_t index_of(EventType type) noexcept { return static_cast<std::size_t>(type); }
+}  // namespace
+
+bool Subscription::covers(EventType type) const noexcept {
+  if (types.none() && categories.none()) return true;
+  return types.test(index_of(type)) || categories.test(static_cast<std::size_t>(type_info(type).category));
+}
+
+bool Subscription::matches(const Event& event, const StreamIdentity& stream) const {
+  return covers(event.type) && event.priority >= min_priority && event.severity >= min_severity &&
+         (filter.matches_everything() || filter.matches(event, stream));
+}
+
+Hub::Hub(StreamIdentity identity, Now now) : identity_(std::move(identity)) { statistics_.started_us = now.mono_us; }
+Hub::~Hub() = default;
+
+void Hub::configure(const Options& options) {
+  Filter filter;
+  Filter::Error error;
+  // The configuration was validated when it was read; a filter that does not compile here filters nothing.
+  if (Filter::compile(options.events.filter, filter, error)) global_filter_ = std::move(filter);
+  overrides_.fill(TypeOverride{});
+  for (const auto& [type, change] : options.events.types) overrides_[index_of(type)] = change;
+  subscriptions_changed();
+}
+
+void Hub::add_processor(std::unique_ptr<Processor> processor) { processors_.push_back(std::move(processor)); }
+
+void Hub::add_subscriber(Subscriber& subscriber) {
+  subscribers_.push_back(&subscriber);
+  subscriptions_changed();
+}
+
+void Hub::remove_subscriber(Subscriber& subscriber) {
+  std::erase(subscribers_, &subscriber);
+  subscriptions_changed();
+}
+
+Audience Hub::audience(EventType type) const noexcept {
+  return overrides_[index_of(type)].audience.value_or(type_info(type).audience);
+}
+
+bool Hub::visible_to(const Subscriber& subscriber, EventType type) const noexcept {
+  return subscriber.sees_admin_events || audience(type) == Audience::all;
+}
+
+void Hub::subscriptions_changed() {
+  wanted_.reset();
+  for (std::size_t i = 0; i < kEventTypeCount; ++i) {
+    const auto type = static_cast<EventType>(i);
+    auto& takers = by_type_[i];
+    takers.clear();
+    if (!overrides_[i].enabled) continue;
+    for (Subscriber* subscriber : subscribers_) {
+      if (!visible_to(*subscriber, type)) continue;
+      if (std::ranges::any_of(subscriber->subscriptions, [&](const Subscription& s) { return s.covers(type); }))
+        takers.push_back(subscriber);
+    }
+    wanted_.set(i, !takers.empty());
+  }
+}
+
+bool Hub::admit(Event& event) {
+  const TypeOverride& change = overrides_[index_of(event.type)];
+  if (!change.enabled) return false;
+  if (change.priority) event.priority = *change.priority;
+  if (change.severity) event.severity = *change.severity;
+  for (const auto& processor : processors_)
+    if (!processor->process(event)) return false;
+  return global_filter_.matches_everything() || global_filter_.matches(event, identity_);
+}
+
+std::uint64_t Hub::emit(Event&& event, Now now) {
+  ++statistics_.events_emitted;
+  if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
+  if (event.source_service.empty()) event.source_service = identity_.service;
+  try {
+    if (!admit(event)) {
+      ++statistics_.events_filtered;
+      return 0;
+    }
+    event.offset = last_offset_ + 1;
+    auto shared = std::make_shared<const Event>(std::move(event));
+    last_offset_ = shared->offset;
+    ++statistics_.events_processed;
+    route(shared, now);
+    return shared->offset;
+  } catch (const std::exception&) {
+    ++statistics_.events_failed;
+    return 0;
+  }
+}
+
+bool Hub::wants(Subscriber& subscriber, const Event& event, bool& sampled_out) {
+  sampled_out = false;
+  for (Subscription& s : subscriber.subscriptions) {
+    if (!s.matches(event, identity_)) continue;
+    if (s.sample > 1 && s.seen++ % s.sample != 0) {
+      sampled_out = true;
+      continue;
+    }
+    sampled_out = false;
+    return true;
+  }
+  return false;
+}
+
+void Hub::route(EventRef event, Now now) {
+  EncodedRef encoded;
+  const auto encode = [&] {
+    if (!encoded) {
+      auto made = std::make_shared<EncodedEvent>();
+      made->event = event;
+      append_event_json(made->json, *event, identity_);
+      encoded = std::move(made);
+    }
+  };
+  if (type_info(event->type).klass == Class::durable) {
+    encode();
+    recent_.push(encoded);
+  }
+  for (Subscriber* subscriber : by_type_[index_of(event->type)]) {
+    bool sampled_out = false;
+    if (!wants(*subscriber, *event, sampled_out)) {
+      if (sampled_out) {
+        ++statistics_.dropped[static_cast<std::size_t>(DropReason::sampled)];
+        subscriber->lost(DropReason::sampled, event->type, 1, now);
+      }
+      continue;
+    }
+    encode();
+    subscriber->deliver(encoded, now);
+  }
+}
+
+void Hub::report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now) {
+  if (count == 0) return;
+  for (Subscriber* subscriber : subscribers_) {
+    const auto wanted_type = std::ranges::find_if(
+        types, [&](EventType type) { return std::ranges::count(by_type_[index_of(type)], subscriber) != 0; });
+    if (wanted_type == types.end()) continue;
+    statistics_.dropped[static_cast<std::size_t>(reason)] += count;
+    subscriber->lost(reason, *wanted_type, count, now);
+  }
+}
+
+void Hub::tick(Now) {
+  second_counts_[second_] = statistics_.events_processed - counted_processed_;
+  counted_processed_ = statistics_.events_processed;
+  second_ = (second_ + 1) % second_counts_.size();
+  seconds_filled_ = std::min(seconds_filled_ + 1, second_counts_.size());
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < seconds_filled_; ++i) sum += second_counts_[i];
+  statistics_.events_per_second = static_cast<double>(sum) / static_cast<double>(seconds_filled_);
+}
+
+}  // namespace bindcast

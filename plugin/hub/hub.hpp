@@ -1,0 +1,120 @@
+// The hub: every event passes here once. Processors, the global filter, routing to subscribers.
+//
+// Loop thread only. Subscribers are borrowed: they remove themselves before they die. An event is turned into JSON at
+// most once, however many subscribers take it (EncodedEvent).
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/options.hpp"
+#include "events/event.hpp"
+#include "events/filter.hpp"
+#include "plugin/clock.hpp"
+#include "plugin/hub/encoded_event.hpp"
+#include "plugin/hub/recent_events.hpp"
+#include "plugin/hub/statistics.hpp"
+
+namespace bindcast {
+
+// Looks at, changes or refuses events on their way in; registered at start, called in order of registration.
+class Processor {
+ public:
+  virtual ~Processor() = default;
+  // false: the event goes no further (counted as filtered). May throw: counted as failed, the event goes no further.
+  virtual bool process(Event& event) = 0;
+};
+
+// What one client asked for. An event matches when its type or category is named (nothing named: every event), its
+// priority and severity suffice, and the filter matches.
+struct Subscription {
+  std::string name;
+  std::bitset<kEventTypeCount> types;
+  std::bitset<kCategoryCount> categories;
+  Priority min_priority = Priority::low;
+  Severity min_severity = Severity::debug;
+  Filter filter;
+  std::uint32_t sample = 1;  // 1 in N of those that match
+  std::uint64_t seen = 0;    // for sampling
+
+  [[nodiscard]] bool covers(EventType type) const noexcept;  // by type and category alone
+  // All but the sampling.
+  [[nodiscard]] bool matches(const Event& event, const StreamIdentity& stream) const;
+};
+
+// Somebody who receives events: a WebSocket client, later the journal and the relay.
+class Subscriber {
+ public:
+  virtual ~Subscriber() = default;
+  // An event that one of the subscriptions asked for, once. Must not change the hub's set of subscribers.
+  virtual void deliver(const EncodedRef& event, Now now) = 0;
+  // Events that a subscription asked for and that will not come.
+  virtual void lost(DropReason reason, EventType type, std::uint64_t count, Now now) = 0;
+
+  std::vector<Subscription> subscriptions;  // after a change call Hub::subscriptions_changed
+  bool sees_admin_events = false;           // Audience::admin events too
+};
+
+class Hub {
+ public:
+  explicit Hub(StreamIdentity identity, Now now);
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  // Takes the options that matter here: events.filter, events.types.
+  void configure(const Options& options);
+  void add_processor(std::unique_ptr<Processor> processor);
+
+  void add_subscriber(Subscriber& subscriber);
+  void remove_subscriber(Subscriber& subscriber);
+  void subscriptions_changed();
+
+  // One event through the whole pipeline; returns its offset, or 0 when it was refused.
+  std::uint64_t emit(Event&& event, Now now);
+  // `count` events that were lost before they became events, and might have been of any of `types`: told once to every
+  // subscriber who wanted one of them, under the first that it wanted.
+  void report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now);
+
+  // Is anybody interested in this type now? Kept up to date by subscriptions_changed.
+  [[nodiscard]] bool wanted(EventType type) const noexcept { return wanted_[static_cast<std::size_t>(type)]; }
+
+  // May this subscriber see events of that type at all?
+  [[nodiscard]] bool visible_to(const Subscriber& subscriber, EventType type) const noexcept;
+  [[nodiscard]] const RecentEvents& recent() const noexcept { return recent_; }
+  [[nodiscard]] const StreamIdentity& identity() const noexcept { return identity_; }
+  [[nodiscard]] std::uint64_t last_offset() const noexcept { return last_offset_; }
+  [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
+  [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
+  [[nodiscard]] const std::vector<Subscriber*>& subscribers() const noexcept { return subscribers_; }
+  // The effective audience of a type: the table's unless the configuration says otherwise.
+  [[nodiscard]] Audience audience(EventType type) const noexcept;
+  void tick(Now now);  // once a second: rates
+
+ private:
+  bool admit(Event& event);
+  [[nodiscard]] bool wants(Subscriber& subscriber, const Event& event, bool& sampled_out);
+  void route(EventRef event, Now now);
+
+  StreamIdentity identity_;
+  Filter global_filter_;
+  std::array<TypeOverride, kEventTypeCount> overrides_{};
+  std::vector<std::unique_ptr<Processor>> processors_;
+  std::vector<Subscriber*> subscribers_;
+  std::array<std::vector<Subscriber*>, kEventTypeCount> by_type_;  // who may want a type, audience respected
+  std::bitset<kEventTypeCount> wanted_;
+  RecentEvents recent_;
+  std::uint64_t last_offset_ = 0;
+  Statistics statistics_;
+  std::array<std::uint64_t, 10> second_counts_{};
+  std::uint64_t counted_processed_ = 0;
+  std::size_t second_ = 0;
+  std::size_t seconds_filled_ = 0;
+};
+
+}  // namespace bindcast

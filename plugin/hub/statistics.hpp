@@ -1,0 +1,33 @@
+// The hub's counters, and the vocabulary of drop reasons. Loop thread only, but for the capture's own counters, which
+// the loop collects.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace bindcast {
+
+// Why a subscriber did not get an event it had asked for; the `reason` of a `gap` message.
+enum class DropReason : std::uint8_t { queue_overflow, rate_limit, capture_overflow, sampled, retention, restart };
+inline constexpr std::array<std::string_view, 6> kDropReasonNames{
+    "queue_overflow", "rate_limit", "capture_overflow", "sampled", "retention", "restart"};
+inline constexpr std::size_t kDropReasonCount = kDropReasonNames.size();
+[[nodiscard]] constexpr std::string_view to_text(DropReason reason) noexcept {
+  return kDropReasonNames[static_cast<std::size_t>(reason)];
+}
+
+struct Statistics {
+  std::uint64_t events_emitted = 0;    // entered the hub
+  std::uint64_t events_processed = 0;  // passed processors and the global filter
+  std::uint64_t events_filtered = 0;   // refused by a processor, the global filter or a type's `enabled: false`
+  std::uint64_t events_failed = 0;     // could not be made or processed (a fault of ours, or malformed)
+  std::uint64_t events_batched = 0;    // handed to a client inside a batch
+  std::uint64_t events_immediate = 0;  // handed to a client at once, by itself or ahead of its batch
+  std::array<std::uint64_t, kDropReasonCount> dropped{};  // by DropReason, over all subscribers
+  std::int64_t started_us = 0;         // monotonic
+  double events_per_second = 0;        // processed, mean of the last ten seconds
+};
+
+}  // namespace bindcast

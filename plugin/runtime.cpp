@@ -1,0 +1,294 @@
+#include "plugin/runtime.hpp"
+
+#include <pthread.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+#include "plugin/hub/policy_serials.hpp"
+#include "plugin/server/server.hpp"
+#include "plugin/version.hpp"
+
+namespace bindcast {
+
+namespace {
+
+constexpr std::uint64_t kStopPollMs = 5;
+constexpr std::int64_t kStopBoundUs = 400'000;
+
+StreamIdentity make_identity(const std::string& service, Now now) {
+  char host[256] = "localhost";
+  if (gethostname(host, sizeof host) != 0) host[0] = '\0';
+  host[sizeof host - 1] = '\0';
+  char epoch[24];
+  std::snprintf(epoch, sizeof epoch, "%llx", static_cast<unsigned long long>(now.wall_us));
+  return {.epoch = epoch, .host = host, .service = service};
+}
+
+// Our threads take no signal: they are named's to handle.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+void close_handle(uv_handle_t* handle) {
+  if (uv_is_closing(handle) == 0) uv_close(handle, nullptr);
+}
+
+}  // namespace
+
+std::string new_correlation_id() {
+  constexpr char kAlphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  std::uint8_t random[16] = {};
+  if (getrandom(random, sizeof random, GRND_NONBLOCK) < 0) {
+    // Early at boot there may be no entropy; uniqueness within this host is what matters.
+    static std::atomic<std::uint64_t> counter{0};
+    const std::uint64_t value = counter.fetch_add(1) ^ static_cast<std::uint64_t>(read_clock().mono_us);
+    for (std::size_t i = 0; i < 8; ++i) random[i] = static_cast<std::uint8_t>(value >> (8 * i));
+  }
+  std::string id(26, '0');
+  std::uint64_t ms = static_cast<std::uint64_t>(read_clock().wall_us / 1000);
+  for (std::size_t i = 10; i-- > 0; ms >>= 5) id[i] = kAlphabet[ms & 31];
+  for (std::size_t i = 0; i < 16; ++i) id[10 + i] = kAlphabet[random[i] & 31];
+  return id;
+}
+
+Runtime::Runtime(HostInfo host, Options options)
+    : host_(std::move(host)),
+      hub_(make_identity(host_.name, read_clock()), read_clock()),
+      intake_(hub_),
+      run_state_(host_.state_dir, host_.log),
+      options_(std::make_shared<const Options>(std::move(options))) {
+  if (const int fault = uv_loop_init(&loop_); fault != 0) throw std::system_error(-fault, std::generic_category());
+  uv_async_init(&loop_, &posted_, [](uv_async_t* handle) {
+    auto* runtime = static_cast<Runtime*>(handle->data);
+    runtime->take_cold_events();
+    runtime->take_posts();
+  });
+  posted_.data = this;
+  uv_timer_init(&loop_, &second_);
+  second_.data = this;
+  uv_timer_init(&loop_, &stop_poll_);
+  stop_poll_.data = this;
+  uv_prepare_init(&loop_, &before_wait_);
+  before_wait_.data = this;
+  intake_.attach(&loop_);
+
+  const SignalsBlocked blocked;
+  thread_ = std::thread([this] { run(); });
+}
+
+Runtime::~Runtime() {
+  cold_.close();
+  post([this] { stop_loop(); });
+  thread_.join();
+  uv_loop_close(&loop_);
+}
+
+void Runtime::run() {
+  pthread_setname_np(pthread_self(), "bindcast-loop");
+  const auto options = this->options();
+  hub_.add_processor(std::make_unique<PolicySerials>());
+  hub_.configure(*options);
+  intake_.configure(*options);
+  server_ = std::make_unique<Server>(&loop_, hub_, host_.log, *options, host_.state_dir);
+  server_->start();
+  announce_start();
+
+  uv_timer_start(
+      &second_,
+      [](uv_timer_t* timer) {
+        auto* runtime = static_cast<Runtime*>(timer->data);
+        const Now now = read_clock();
+        runtime->hub_.tick(now);
+        runtime->server_->tick(now);
+      },
+      1000, 1000);
+  // Subscriptions change inside callbacks of this iteration; before the loop waits, the host learns of it.
+  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) {
+    static_cast<Runtime*>(handle->data)->intake_.update_interest();
+  });
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  server_.reset();
+}
+
+void Runtime::announce_start() {
+  const RunState::Before before = run_state_.begin();
+  const Now now = read_clock();
+  const std::string correlation = new_correlation_id();
+  const auto announce = [&](EventType type) {
+    Event event = make_event(type);
+    event.source_component = "runtime";
+    event.correlation_id = correlation;
+    event.data.add("version", kVersion);
+    event.data.add("host", host_.name);
+    event.data.add("host_version", host_.version);
+    event.data.add_integer("pid", getpid());
+    hub_.emit(std::move(event), now);
+  };
+  announce(EventType::service_started);
+  if (before == RunState::Before::crashed) announce(EventType::service_restarted);
+}
+
+void Runtime::stop_loop() {
+  const Now now = read_clock();
+  intake_.drain_all(now);
+  take_cold_events();
+  Event event = make_event(EventType::service_stopped);
+  event.source_component = "runtime";
+  event.data.add("version", kVersion);
+  event.data.add_integer("uptime_seconds", (now.mono_us - hub_.statistics().started_us) / 1'000'000);
+  hub_.emit(std::move(event), now);
+  run_state_.end();
+
+  server_->begin_shutdown();
+  // The server closes its clients in order; what is still open at the bound is cut off.
+  stop_bound_us_ = now.mono_us + kStopBoundUs;
+  uv_timer_start(
+      &stop_poll_,
+      [](uv_timer_t* timer) {
+        auto* runtime = static_cast<Runtime*>(timer->data);
+        if (!runtime->server_->stopped() && read_clock().mono_us < runtime->stop_bound_us_) return;
+        runtime->server_->finish();
+        runtime->intake_.detach();
+        for (auto* handle : {reinterpret_cast<uv_handle_t*>(&runtime->posted_),
+                             reinterpret_cast<uv_handle_t*>(&runtime->second_),
+                             reinterpret_cast<uv_handle_t*>(&runtime->before_wait_),
+                             reinterpret_cast<uv_handle_t*>(&runtime->stop_poll_)})
+          close_handle(handle);
+      },
+      0, kStopPollMs);
+}
+
+void Runtime::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    posts_.push_back(std::move(work));
+  }
+  uv_async_send(&posted_);
+}
+
+void Runtime::take_posts() {
+  std::vector<std::function<void()>> posts;
+  {
+    const std::lock_guard lock(mutex_);
+    posts.swap(posts_);
+  }
+  for (const auto& work : posts) work();
+}
+
+void Runtime::take_cold_events() {
+  const Now now = read_clock();
+  for (Event& event : cold_.take()) hub_.emit(std::move(event), now);
+  const auto dropped = cold_.take_dropped();
+  for (std::size_t i = 0; i < dropped.size(); ++i)
+    if (dropped[i] != 0)
+      hub_.report_lost(DropReason::capture_overflow, {static_cast<EventType>(i)}, dropped[i], now);
+}
+
+void Runtime::emit(std::vector<Event>&& events, ColdQueue::WhenFull when_full) {
+  const Now now = read_clock();
+  for (Event& event : events)
+    if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
+  cold_.push(std::move(events), when_full);
+  uv_async_send(&posted_);
+}
+
+void Runtime::emit(Event&& event, ColdQueue::WhenFull when_full) {
+  std::vector<Event> one;
+  one.push_back(std::move(event));
+  emit(std::move(one), when_full);
+}
+
+std::shared_ptr<const Options> Runtime::options() const {
+  const std::lock_guard lock(mutex_);
+  return options_;
+}
+
+void Runtime::prepare(Options options) {
+  const std::lock_guard lock(mutex_);
+  prepared_ = std::move(options);
+}
+
+void Runtime::discard() {
+  const std::lock_guard lock(mutex_);
+  prepared_.reset();
+}
+
+void Runtime::apply() {
+  std::shared_ptr<const Options> before, after;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!prepared_) return;
+    before = options_;
+    after = std::make_shared<const Options>(std::move(*prepared_));
+    prepared_.reset();
+    options_ = after;
+  }
+  const auto changes = changed_options(*before, *after);
+  if (changes.empty()) return;
+  post([this, after] { put_in_force(after); });
+
+  Event event = make_event(EventType::config_change);
+  event.source_component = "config";
+  event.data.begin_array("changes");
+  for (const OptionChange& change : changes) {
+    event.data.begin_object({});
+    event.data.add("path", change.path);
+    event.data.add("before", change.before);
+    event.data.add("after", change.after);
+    event.data.end();
+  }
+  event.data.end();
+  emit(std::move(event), ColdQueue::WhenFull::drop);
+}
+
+void Runtime::put_in_force(std::shared_ptr<const Options> options) {
+  hub_.configure(*options);
+  intake_.configure(*options);
+  server_->apply(*options);
+}
+
+void Runtime::configuration(std::string text, std::string correlation_id) {
+  post([this, text = std::move(text), id = std::move(correlation_id)] { compare_configuration(text, id); });
+}
+
+void Runtime::compare_configuration(std::string_view text, std::string correlation_id) {
+  Statements statements = read_statements(text);
+  std::vector<StatementChange> changes;
+  if (host_statements_) changes = changed_statements(*host_statements_, statements);
+  host_statements_ = std::move(statements);
+  if (changes.empty()) return;
+
+  constexpr std::size_t kMaxShown = 200;
+  Event event = make_event(EventType::bind_config_change);
+  event.source_component = "config";
+  event.correlation_id = std::move(correlation_id);
+  event.data.add_integer("count", static_cast<std::int64_t>(changes.size()));
+  event.data.begin_array("changes");
+  for (std::size_t i = 0; i < std::min(changes.size(), kMaxShown); ++i) {
+    event.data.begin_object({});
+    event.data.add("path", changes[i].path);
+    if (!changes[i].before.empty()) event.data.add("before", changes[i].before);
+    if (!changes[i].after.empty()) event.data.add("after", changes[i].after);
+    event.data.end();
+  }
+  event.data.end();
+  hub_.emit(std::move(event), read_clock());
+}
+
+}  // namespace bindcast

@@ -1,0 +1,100 @@
+// The runtime of one process: the loop thread with its intake, hub and server, and the doors by which host threads
+// reach it. It outlives every plugin instance, so a reload keeps sockets, queues and sequence numbers.
+//
+// Public functions may be called from any thread, unless they say otherwise.
+#pragma once
+
+#include <uv.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/load.hpp"
+#include "events/event.hpp"
+#include "plugin/capture/cold_queue.hpp"
+#include "plugin/capture/intake.hpp"
+#include "plugin/changes/configuration_diff.hpp"
+#include "plugin/hub/hub.hpp"
+#include "plugin/log.hpp"
+#include "plugin/run_state.hpp"
+
+namespace bindcast {
+
+class Server;
+
+struct HostInfo {
+  std::string name = "host";
+  std::string version;
+  std::string state_dir = ".";
+  Log log;
+};
+
+class Runtime {
+ public:
+  // Starts the loop thread; throws when there is no memory, thread or loop to be had.
+  Runtime(HostInfo host, Options options);
+  // Announces service_stopped, closes clients with 1001, ends the thread: at most about half a second.
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Holds a configuration ready; apply() puts it in force and announces what differs.
+  void prepare(Options options);
+  void apply();
+  void discard();
+  [[nodiscard]] std::shared_ptr<const Options> options() const;
+
+  [[nodiscard]] Producer* add_producer() { return intake_.add_producer(); }  // not the query path
+  [[nodiscard]] const CaptureControl& control() noexcept { return intake_.control(); }
+
+  // See cold_queue.hpp for the waiting; not the query path.
+  void emit(std::vector<Event>&& events, ColdQueue::WhenFull when_full = ColdQueue::WhenFull::wait);
+  void emit(Event&& event, ColdQueue::WhenFull when_full = ColdQueue::WhenFull::wait);
+  // Remembers the host's configuration; from the second call on announces what differs. Read on the loop.
+  void configuration(std::string text, std::string correlation_id);
+
+  [[nodiscard]] const HostInfo& host() const noexcept { return host_; }
+
+ private:
+  void run();                       // the loop thread
+  void post(std::function<void()>); // runs on the loop thread, in order
+  void take_posts();
+  void take_cold_events();
+  void announce_start();
+  void stop_loop();
+  void put_in_force(std::shared_ptr<const Options> options);
+  void compare_configuration(std::string_view text, std::string correlation_id);
+
+  HostInfo host_;
+  uv_loop_t loop_{};
+  uv_async_t posted_{};
+  uv_timer_t second_{};
+  uv_prepare_t before_wait_{};
+  uv_timer_t stop_poll_{};
+  std::int64_t stop_bound_us_ = 0;
+  Hub hub_;
+  Intake intake_;
+  ColdQueue cold_;
+  RunState run_state_;
+  std::unique_ptr<Server> server_;  // made and destroyed on the loop thread
+
+  mutable std::mutex mutex_;  // guards the three below
+  std::shared_ptr<const Options> options_;
+  std::optional<Options> prepared_;
+  std::vector<std::function<void()>> posts_;
+
+  std::optional<Statements> host_statements_;  // the loop's
+
+  std::thread thread_;
+};
+
+// A new correlation id: 26 characters that sort by time (ULID). Any thread.
+[[nodiscard]] std::string new_correlation_id();
+
+}  // namespace bindcast

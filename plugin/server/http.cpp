@@ -1,0 +1,165 @@
+// The HTTP side of the listener: who may upgrade to a WebSocket, liveness, status.
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "plugin/server/server.hpp"
+#include "plugin/version.hpp"
+
+namespace bindcast {
+
+namespace {
+
+constexpr std::string_view kWebSocketPaths[] = {"/ws", "/api/websocket/ws"};
+
+std::optional<std::string> header(lws* wsi, lws_token_indexes token) {
+  const int length = lws_hdr_total_length(wsi, token);
+  if (length <= 0) return std::nullopt;
+  std::string text(static_cast<std::size_t>(length) + 1, '\0');
+  if (lws_hdr_copy(wsi, text.data(), static_cast<int>(text.size()), token) < 0) return std::nullopt;
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
+bool equal_without_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+// "host", "host:port", "[v6]:port" without the port.
+std::string_view host_part(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(0, std::min(authority.find(']') + 1, authority.size()));
+  return authority.substr(0, authority.find(':'));
+}
+
+bool is_address_or_localhost(std::string_view host) {
+  if (equal_without_case(host, "localhost")) return true;
+  std::array<unsigned char, 16> bytes{};
+  if (host.starts_with('[') && host.ends_with(']'))
+    return inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), bytes.data()) == 1;
+  return inet_pton(AF_INET, std::string(host).c_str(), bytes.data()) == 1;
+}
+
+}  // namespace
+
+// A page may connect from where it was served: its origin is our own host and port. A name as host counts only when the
+// configuration allows it, because any name can be made to resolve to our address (DNS rebinding). Clients that are no
+// browsers send no origin.
+bool Server::origin_allowed(lws* wsi) const {
+  const auto origin = header(wsi, WSI_TOKEN_ORIGIN);
+  if (!origin) return true;
+  const auto& allowed = shared_.options.server.allowed_origins;
+  if (std::ranges::any_of(allowed, [&](const std::string& o) { return equal_without_case(o, *origin); })) return true;
+  const auto host = header(wsi, WSI_TOKEN_HOST);
+  if (!host || !is_address_or_localhost(host_part(*host))) return false;
+  return equal_without_case(*origin, "http://" + *host) || equal_without_case(*origin, "https://" + *host);
+}
+
+// 0, or the HTTP status of the refusal.
+unsigned Server::refusal_of_upgrade(lws* wsi) const {
+  const auto upgrade = header(wsi, WSI_TOKEN_UPGRADE);
+  if (!upgrade || !equal_without_case(*upgrade, "websocket")) return HTTP_STATUS_BAD_REQUEST;
+  const auto path = header(wsi, WSI_TOKEN_GET_URI);
+  if (!path || std::ranges::find(kWebSocketPaths, *path) == std::end(kWebSocketPaths)) return HTTP_STATUS_NOT_FOUND;
+  return origin_allowed(wsi) ? 0 : HTTP_STATUS_FORBIDDEN;
+}
+
+std::optional<std::string> Server::offered_token(lws* wsi) const {
+  constexpr std::string_view kBearer = "Bearer ";
+  const auto authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+  if (authorization && authorization->size() > kBearer.size() &&
+      equal_without_case(std::string_view(*authorization).substr(0, kBearer.size()), kBearer))
+    return authorization->substr(kBearer.size());
+  if (identity_.query_token_allowed()) {
+    std::array<char, 1024> value{};
+    if (lws_get_urlarg_by_name(wsi, "token=", value.data(), static_cast<int>(value.size())) != nullptr)
+      return std::string(value.data());
+  }
+  return std::nullopt;
+}
+
+bool Server::may_read_status(lws* wsi) const {
+  if (identity_.open()) return true;
+  const auto token = offered_token(wsi);
+  return token && identity_.authenticate(*token).has_value();
+}
+
+int Server::answer(lws* wsi, unsigned status, const Json& body) {
+  const std::string text = dump(body.get()) + "\n";
+  std::vector<unsigned char> buffer(LWS_PRE + 1024 + text.size());
+  unsigned char* start = buffer.data() + LWS_PRE;
+  unsigned char* at = start;
+  unsigned char* end = buffer.data() + buffer.size();
+  const auto add = [&](const char* name, std::string_view value) {
+    return lws_add_http_header_by_name(wsi, reinterpret_cast<const unsigned char*>(name),
+                                       reinterpret_cast<const unsigned char*>(value.data()),
+                                       static_cast<int>(value.size()), &at, end) != 0;
+  };
+  if (lws_add_http_common_headers(wsi, status, "application/json", text.size(), &at, end) != 0 ||
+      add("cache-control:", "no-store") || add("x-content-type-options:", "nosniff") ||
+      lws_finalize_write_http_header(wsi, start, &at, end) != 0)
+    return -1;
+  std::copy(text.begin(), text.end(), start);
+  if (lws_write(wsi, start, text.size(), LWS_WRITE_HTTP_FINAL) < 0) return -1;
+  // A request that may carry a body is not followed by another one.
+  const bool get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
+  return !get || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+}
+
+int Server::http(lws* wsi, std::string_view path, Now now) {
+  const auto error = [](std::string_view message) {
+    Json body(json_object());
+    set(body.get(), "error", message);
+    return body;
+  };
+  if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+    return answer(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED, error("only GET is served here"));
+  if (path == "/healthz") {
+    Json body(json_object());
+    set(body.get(), "status", "ok");
+    return answer(wsi, HTTP_STATUS_OK, body);
+  }
+  if (path == "/api/v1/status") {
+    if (!may_read_status(wsi))
+      return answer(wsi, HTTP_STATUS_UNAUTHORIZED, error("wants Authorization: Bearer with a valid token"));
+    return answer(wsi, HTTP_STATUS_OK, status(now));
+  }
+  if (std::ranges::find(kWebSocketPaths, path) != std::end(kWebSocketPaths))
+    return answer(wsi, 426, error("this is a WebSocket: ask for an upgrade"));
+  return answer(wsi, HTTP_STATUS_NOT_FOUND, error("there is nothing here; /ws, /healthz and /api/v1/status are"));
+}
+
+Json Server::status(Now now) const {
+  const Hub& hub = shared_.hub;
+  const Statistics& statistics = shared_.hub.statistics();
+  Json body(json_object());
+  json_t* o = body.get();
+  set(o, "version", kVersion);
+  set(o, "host", hub.identity().host);
+  set(o, "service", hub.identity().service);
+  set(o, "epoch", hub.identity().epoch);
+  set(o, "offset", hub.last_offset());
+  set(o, "uptime_seconds", static_cast<std::uint64_t>((now.mono_us - statistics.started_us) / 1'000'000));
+  set(o, "events_emitted", statistics.events_emitted);
+  set(o, "events_processed", statistics.events_processed);
+  set(o, "events_filtered", statistics.events_filtered);
+  set(o, "events_failed", statistics.events_failed);
+  set(o, "events_batched", statistics.events_batched);
+  set(o, "events_immediate", statistics.events_immediate);
+  json_object_set_new(o, "events_per_second", json_real(statistics.events_per_second));
+  Json dropped(json_object());
+  for (std::size_t i = 0; i < kDropReasonCount; ++i)
+    set(dropped.get(), std::string(kDropReasonNames[i]).c_str(), statistics.dropped[i]);
+  set_json(o, "events_dropped", std::move(dropped));
+  set(o, "connections", std::uint64_t{connections_.size()});
+  Json listeners(json_array());
+  for (const Listener& listener : listeners_)
+    if (listener.vhost != nullptr) json_array_append_new(listeners.get(), json_text(listener.bound).release());
+  set_json(o, "listeners", std::move(listeners));
+  return body;
+}
+
+}  // namespace bindcast

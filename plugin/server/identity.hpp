@@ -1,0 +1,48 @@
+// Who is asking? Tokens for now: the one made at first start, and those of the configuration. Sessions and JWT will be
+// further ways inside authenticate(). Loop thread only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/options.hpp"
+#include "plugin/log.hpp"
+
+namespace bindcast {
+
+struct User {
+  std::string name;
+  std::vector<std::string> roles;
+  [[nodiscard]] bool has_role(std::string_view role) const;
+  [[nodiscard]] bool is_admin() const { return has_role("admin"); }
+};
+
+class Identity {
+ public:
+  // Makes or reads the token file `state_dir`/bindcast.token (mode 0600) unless auth.mode is open. Its path is logged,
+  // never the token. A file that can be neither read nor made is logged; then only the configuration's tokens count.
+  Identity(const AuthOptions& options, const std::string& state_dir, Log log);
+  void configure(const AuthOptions& options);
+
+  [[nodiscard]] bool open() const noexcept { return options_.mode == AuthOptions::Mode::open; }
+  [[nodiscard]] bool query_token_allowed() const noexcept { return options_.query_token; }
+  // The user of mode open: everybody is admin.
+  [[nodiscard]] static User anybody();
+  // In time that does not depend on how much of a token is right.
+  [[nodiscard]] std::optional<User> authenticate(std::string_view token) const;
+
+ private:
+  void load_generated_token();
+
+  AuthOptions options_;
+  std::string token_path_;
+  Log log_;
+  std::string generated_sha256_;  // hex; empty: there is none
+};
+
+// Lower-case hex.
+[[nodiscard]] std::string sha256_hex(std::string_view text);
+
+}  // namespace bindcast

@@ -1,0 +1,120 @@
+#include "plugin/server/messages.hpp"
+
+#include <cstdlib>
+
+#include "events/json.hpp"
+
+namespace bindcast {
+
+namespace {
+
+// How deep brackets nest outside of strings; looked at before Jansson recurses.
+int nesting_depth(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+}  // namespace
+
+bool parse_client_message(std::string_view text, ClientMessage& out, std::string& error) {
+  if (nesting_depth(text) > kMaxMessageDepth) {
+    error = "nested deeper than " + std::to_string(kMaxMessageDepth);
+    return false;
+  }
+  json_error_t fault;
+  const Json root(json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES, &fault));
+  if (!root) {
+    error = "not JSON: " + std::string(fault.text) + " at byte " + std::to_string(fault.position);
+    return false;
+  }
+  if (!json_is_object(root.get())) {
+    error = "a message is a JSON object";
+    return false;
+  }
+  const std::string_view type = text_member(root.get(), "type");
+  if (type.empty() || type.size() > 64) {
+    error = "a message has a \"type\", a text of at most 64 bytes";
+    return false;
+  }
+  const json_t* id = json_object_get(root.get(), "id");
+  if (id != nullptr && !json_is_string(id) && !json_is_integer(id)) {
+    error = "\"id\" is a text or an integer";
+    return false;
+  }
+  if (json_is_string(id) && json_string_length(id) > 128) {
+    error = "\"id\" is longer than 128 bytes";
+    return false;
+  }
+  json_t* data = json_object_get(root.get(), "data");
+  if (data != nullptr && !json_is_object(data) && !json_is_null(data)) {
+    error = "\"data\" is an object";
+    return false;
+  }
+  out.type = type;
+  out.id = id == nullptr ? std::string() : dump(id);
+  out.data.reset(json_is_object(data) ? json_incref(data) : json_object());
+  return true;
+}
+
+std::string server_message(std::string_view type, Now now, std::string_view reply_to, const Json& data) {
+  std::string text = "{\"type\":";
+  append_json_string(text, type);
+  text += ",\"timestamp\":\"";
+  append_timestamp(text, now.wall_us);
+  text += '"';
+  if (!reply_to.empty()) {
+    text += ",\"reply_to\":";
+    text += reply_to;
+  }
+  if (data) {
+    text += ",\"data\":";
+    text += dump(data.get());
+  }
+  text += '}';
+  return text;
+}
+
+Json json_text(std::string_view text) {
+  if (json_t* value = json_stringn(text.data(), text.size())) return Json(value);
+  // Not UTF-8: our own writer replaces what is invalid.
+  std::string quoted;
+  append_json_string(quoted, text);
+  return Json(json_loadb(quoted.data(), quoted.size(), JSON_DECODE_ANY | JSON_ALLOW_NUL, nullptr));
+}
+
+void set(json_t* object, const char* key, std::string_view text) {
+  json_object_set_new(object, key, json_text(text).release());
+}
+
+void set(json_t* object, const char* key, std::uint64_t value) {
+  json_object_set_new(object, key, json_integer(static_cast<json_int_t>(value)));
+}
+
+void set_json(json_t* object, const char* key, Json value) { json_object_set_new(object, key, value.release()); }
+
+std::string dump(const json_t* value) {
+  const std::unique_ptr<char, decltype(&std::free)> text(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY), &std::free);
+  return text ? std::string(text.get()) : std::string("null");
+}
+
+std::string_view text_member(const json_t* object, const char* key) {
+  const json_t* value = json_object_get(object, key);
+  if (!json_is_string(value)) return {};
+  return {json_string_value(value), json_string_length(value)};
+}
+
+}  // namespace bindcast

@@ -1,0 +1,398 @@
+#include "plugin/server/server.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "plugin/version.hpp"
+
+namespace bindcast {
+
+namespace {
+
+constexpr std::int64_t kListenRetryUs = 5'000'000;
+constexpr std::int64_t kCloseBoundUs = 2'000'000;  // a peer that does not take its close frame is cut off
+constexpr int kMaxNoiseLines = 20;                 // of libwebsockets' own log, per second
+constexpr unsigned kSpareDescriptors = 64;
+
+// libwebsockets logs by a C callback for the whole process, and can do so without end (descriptor exhaustion).
+Log* g_lws_log = nullptr;
+std::atomic<int> g_lws_lines{0};
+
+void on_lws_log(int level, const char* line) {
+  if (g_lws_log == nullptr || g_lws_lines.fetch_add(1, std::memory_order_relaxed) >= kMaxNoiseLines) return;
+  std::string text(line);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  (*g_lws_log)(LogLevel::debug, std::string((level & LLL_ERR) != 0 ? "libwebsockets error: " : "libwebsockets: ") + text);
+}
+
+Subprotocol subprotocol_of(lws* wsi) { return static_cast<Subprotocol>(lws_get_protocol(wsi)->id); }
+
+std::string peer_text(lws* wsi) {
+  char peer[64] = "";
+  lws_get_peer_simple(wsi, peer, sizeof peer);
+  return peer;
+}
+
+}  // namespace
+
+// The first one serves plain HTTP and clients without a subprotocol.
+const lws_protocols Server::kProtocols[] = {
+    {"bindcast", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::plain), nullptr, 0},
+    {"bindcast.v1.json", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::json), nullptr, 0},
+    {"bindcast.v1.deflate", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::deflate), nullptr, 0},
+    {"cloudevents.json", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::cloudevents), nullptr, 0},
+    {nullptr, nullptr, 0, 0, 0, nullptr, 0},
+};
+
+Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const std::string& state_dir)
+    : loop_(loop),
+      log_(std::move(log)),
+      identity_(options.auth, state_dir, log_),
+      shared_{.hub = hub,
+              .identity = identity_,
+              .options = options,
+              .status = [this](Now now) { return status(now); },
+              .sessions_of =
+                  [this](std::string_view user) {
+                    return static_cast<std::size_t>(std::ranges::count_if(connections_, [user](const auto& entry) {
+                      const Session& session = *entry.second->session;
+                      return session.admitted() && session.user_name() == user;
+                    }));
+                  },
+              .touched = false} {
+  uv_timer_init(loop_, &due_timer_);
+  due_timer_.data = this;
+  uv_prepare_init(loop_, &before_wait_);
+  before_wait_.data = this;
+}
+
+Server::~Server() {
+  if (g_lws_log == &log_) g_lws_log = nullptr;
+}
+
+void Server::start() {
+  g_lws_log = &log_;
+  lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
+  if (!create_context()) {
+    log_(LogLevel::error, "libwebsockets cannot start; there is no listener");
+    return;
+  }
+  // What came up in this turn of the loop is looked at once, before the loop waits.
+  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) {
+    auto* server = static_cast<Server*>(handle->data);
+    if (std::exchange(server->shared_.touched, false)) server->schedule(read_clock());
+  });
+  for (const ListenAddress& address : shared_.options.server.listen)
+    listeners_.push_back({.address = address, .vhost = nullptr, .retry_at_us = 0, .bound = {}});
+  open_due(read_clock());
+}
+
+bool Server::create_context() {
+  lws_context_creation_info info{};
+  void* loops[] = {loop_};
+  info.foreign_loops = loops;
+  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+                 LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
+  if (!shared_.options.server.tls.certificate.empty()) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  info.port = CONTEXT_PORT_NO_LISTEN;
+  info.user = this;
+  info.gid = static_cast<gid_t>(-1);
+  info.uid = static_cast<uid_t>(-1);
+  info.count_threads = 1;
+  info.fd_limit_per_thread = shared_.options.server.max_connections + kSpareDescriptors;
+  info.timeout_secs = 10;  // of a request that does not get on
+  info.keepalive_timeout = 10;
+  info.max_http_header_data = 8192;
+  info.max_http_header_pool = 64;
+  context_ = lws_create_context(&info);
+  return context_ != nullptr;
+}
+
+void Server::open(Listener& listener, Now now) {
+  const ListenAddress& address = listener.address;
+  const TlsOptions& tls = shared_.options.server.tls;
+  const bool wildcard = address.host == "0.0.0.0" || address.host == "::";
+  lws_context_creation_info info{};
+  const std::string name = address.text();
+  info.vhost_name = name.c_str();
+  info.protocols = kProtocols;
+  info.port = address.port;
+  info.iface = wildcard ? nullptr : address.host.c_str();
+  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_VALIDATE_UTF8;
+  info.fd_limit_per_thread = 0;
+  info.timeout_secs = 10;
+  info.keepalive_timeout = 10;
+  info.gid = static_cast<gid_t>(-1);
+  info.uid = static_cast<uid_t>(-1);
+  switch (address.kind) {
+    case ListenAddress::Kind::ipv4:
+      // Without this, an IPv4 address listens on [::], every interface.
+      info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
+      break;
+    case ListenAddress::Kind::ipv6:
+      info.options |= LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY | LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE;
+      break;
+    case ListenAddress::Kind::unix_path:
+      info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
+      info.port = 0;
+      break;
+  }
+  if (!tls.certificate.empty() && address.kind != ListenAddress::Kind::unix_path) {
+    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info.ssl_cert_filepath = tls.certificate.c_str();
+    info.ssl_private_key_filepath = tls.key.c_str();
+    info.alpn = "http/1.1";
+  }
+  listener.vhost = lws_create_vhost(context_, &info);
+  if (listener.vhost == nullptr) {
+    if (listener.retry_at_us == 0)
+      log_(LogLevel::error, "cannot listen on " + name + " (taken, or not permitted); trying again every 5 seconds");
+    listener.retry_at_us = now.mono_us + kListenRetryUs;
+    return;
+  }
+  ListenAddress bound = address;
+  if (address.kind == ListenAddress::Kind::unix_path) {
+    chmod(address.host.c_str(), 0660);
+  } else {
+    bound.port = static_cast<std::uint16_t>(lws_get_vhost_listen_port(listener.vhost));
+  }
+  listener.bound = bound.text();
+  log_(LogLevel::info, "listening on " + listener.bound);
+}
+
+void Server::open_due(Now now) {
+  for (Listener& listener : listeners_)
+    if (listener.vhost == nullptr && listener.retry_at_us <= now.mono_us) open(listener, now);
+}
+
+void Server::close(Listener& listener) {
+  if (listener.vhost == nullptr) return;
+  log_(LogLevel::info, "no longer listening on " + listener.bound);
+  lws_vhost_destroy(listener.vhost);
+  listener.vhost = nullptr;
+}
+
+void Server::apply(const Options& options) {
+  const bool same_tls = options.server.tls == shared_.options.server.tls;
+  shared_.options = options;
+  identity_.configure(options.auth);
+  for (const auto& entry : connections_) entry.second->session->options_changed();
+  if (context_ == nullptr) return;
+
+  const auto& wanted = options.server.listen;
+  for (Listener& listener : listeners_)
+    if (!same_tls || std::ranges::find(wanted, listener.address) == wanted.end()) close(listener);
+  std::erase_if(listeners_, [&](const Listener& listener) {
+    return std::ranges::find(wanted, listener.address) == wanted.end();
+  });
+  for (const ListenAddress& address : wanted)
+    if (std::ranges::find(listeners_, address, &Listener::address) == listeners_.end())
+      listeners_.push_back({.address = address, .vhost = nullptr, .retry_at_us = 0, .bound = {}});
+  open_due(read_clock());
+}
+
+// ── Connections ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std::size_t length) {
+  auto* server = static_cast<Server*>(lws_context_user(lws_get_context(wsi)));
+  if (server == nullptr) return 0;
+  const auto connection = [&]() -> Connection* {
+    const auto found = server->connections_.find(wsi);
+    return found == server->connections_.end() ? nullptr : found->second.get();
+  };
+  try {
+    switch (reason) {
+      case LWS_CALLBACK_HTTP:
+        return server->http(wsi, {static_cast<const char*>(in), length}, read_clock());
+      case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: {
+        // `in` is not read here: on an unknown Upgrade it may point at memory that is gone.
+        const unsigned status = server->refusal_of_upgrade(wsi);
+        if (status == 0) return 0;
+        lws_return_http_status(wsi, status, nullptr);
+        return -1;
+      }
+      case LWS_CALLBACK_ESTABLISHED:
+        server->established(wsi, read_clock());
+        break;
+      case LWS_CALLBACK_RECEIVE:
+        if (Connection* c = connection()) server->received(*c, {static_cast<const char*>(in), length}, read_clock());
+        break;
+      case LWS_CALLBACK_RECEIVE_PONG:
+        if (Connection* c = connection()) c->heard_us = read_clock().mono_us;
+        break;
+      case LWS_CALLBACK_SERVER_WRITEABLE:
+        if (Connection* c = connection()) return server->writeable(*c, read_clock());
+        break;
+      case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        if (Connection* c = connection(); c != nullptr && length >= 2) {
+          const auto* code = static_cast<const unsigned char*>(in);
+          c->peer_code = code[0] << 8 | code[1];
+        }
+        break;
+      case LWS_CALLBACK_CLOSED:
+        server->closed(wsi, read_clock());
+        break;
+      default:
+        break;
+    }
+  } catch (const std::exception& fault) {
+    server->log_(LogLevel::error, std::string("a connection ends by a fault: ") + fault.what());
+    return -1;
+  }
+  return 0;
+}
+
+void Server::established(lws* wsi, Now now) {
+  auto connection = std::make_unique<Connection>();
+  connection->wsi = wsi;
+  connection->heard_us = now.mono_us;
+  connection->session = std::make_unique<Session>(shared_, peer_text(wsi), subprotocol_of(wsi));
+  Session& session = *connection->session;
+  const bool full = connections_.size() >= shared_.options.server.max_connections;
+  connections_.emplace(wsi, std::move(connection));
+  if (shutting_down_) {
+    session.close(kGoingAway, "going away");
+  } else if (full) {
+    session.close(kTryAgainLater, "the server is full");
+  } else {
+    session.open(offered_token(wsi), now);
+  }
+  shared_.touched = true;
+}
+
+void Server::received(Connection& connection, std::string_view part, Now now) {
+  connection.heard_us = now.mono_us;
+  lws* wsi = connection.wsi;
+  if (lws_is_first_fragment(wsi) != 0) {
+    connection.incoming.clear();
+    connection.discarding = false;
+    if (lws_frame_is_binary(wsi) != 0) {
+      connection.discarding = true;
+      connection.session->offend("INVALID_MESSAGE", "messages are text, not binary", now);
+    }
+  }
+  if (!connection.discarding && connection.incoming.size() + part.size() > shared_.options.server.max_message_bytes) {
+    connection.discarding = true;
+    connection.incoming = {};
+    connection.session->offend(
+        "TOO_LARGE", "longer than " + std::to_string(shared_.options.server.max_message_bytes) + " bytes", now);
+  }
+  if (!connection.discarding) connection.incoming.append(part);
+  if (lws_is_final_fragment(wsi) != 0 && lws_remaining_packet_payload(wsi) == 0 && !connection.discarding)
+    connection.session->receive(std::exchange(connection.incoming, {}), now);
+}
+
+int Server::writeable(Connection& connection, Now now) {
+  lws* wsi = connection.wsi;
+  if (connection.ping_due) {
+    connection.ping_due = false;
+    unsigned char ping[LWS_PRE];
+    shared_.touched = true;
+    return lws_write(wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+  }
+  Session& session = *connection.session;
+  if (auto out = session.next(now)) {
+    connection.write.resize(LWS_PRE + out->bytes.size());
+    std::memcpy(connection.write.data() + LWS_PRE, out->bytes.data(), out->bytes.size());
+    const int written = lws_write(wsi, connection.write.data() + LWS_PRE, out->bytes.size(),
+                                  out->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
+    shared_.touched = true;
+    return written < 0 ? -1 : 0;
+  }
+  if (const auto& order = session.close_order()) {
+    std::string reason = order->reason.substr(0, 120);
+    lws_close_reason(wsi, static_cast<lws_close_status>(order->code), reinterpret_cast<unsigned char*>(reason.data()),
+                     reason.size());
+    connection.close_sent = true;
+    return -1;
+  }
+  return 0;
+}
+
+void Server::closed(lws* wsi, Now now) {
+  const auto found = connections_.find(wsi);
+  if (found == connections_.end()) return;
+  const std::unique_ptr<Connection> gone = std::move(found->second);
+  connections_.erase(found);
+  constexpr int kNoCloseFrame = 1006;
+  const auto& order = gone->session->close_order();
+  if (order) {
+    gone->session->closed(order->code, order->reason, now);
+  } else {
+    gone->session->closed(gone->peer_code != 0 ? gone->peer_code : kNoCloseFrame, "", now);
+  }
+}
+
+// Asks for a WRITEABLE wherever something is due, and sets the timer for what is due next.
+void Server::schedule(Now now) {
+  std::int64_t next = -1;
+  for (const auto& entry : connections_) {
+    Connection& connection = *entry.second;
+    const std::int64_t due = connection.session->due_us(now);
+    if (connection.ping_due || connection.session->close_order() || (due >= 0 && due <= now.mono_us)) {
+      lws_callback_on_writable(connection.wsi);
+    } else if (due >= 0 && (next < 0 || due < next)) {
+      next = due;
+    }
+  }
+  if (next < 0) {
+    uv_timer_stop(&due_timer_);
+    return;
+  }
+  uv_update_time(loop_);
+  uv_timer_start(
+      &due_timer_,
+      [](uv_timer_t* timer) {
+        auto* server = static_cast<Server*>(timer->data);
+        const Now at = read_clock();
+        for (const auto& entry : server->connections_) entry.second->session->tick(at);
+        server->shared_.touched = true;
+      },
+      static_cast<std::uint64_t>((next - now.mono_us) / 1000 + 1), 0);
+}
+
+void Server::tick(Now now) {
+  g_lws_lines.store(0, std::memory_order_relaxed);
+  if (context_ == nullptr || shutting_down_) return;
+  open_due(now);
+  const std::int64_t heartbeat = shared_.options.server.heartbeat.count();
+  for (const auto& entry : connections_) {
+    Connection& connection = *entry.second;
+    connection.session->tick(now);
+    const std::int64_t silent = now.mono_us - connection.heard_us;
+    if (connection.session->close_order()) {
+      if (connection.closing_since_us == 0) connection.closing_since_us = now.mono_us;
+      if (now.mono_us - connection.closing_since_us >= kCloseBoundUs)
+        lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    } else if (silent >= 2 * heartbeat) {
+      log_(LogLevel::info, "a client does not answer pings and is dropped");
+      lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    } else if (silent >= heartbeat) {
+      connection.ping_due = true;
+    }
+  }
+  shared_.touched = true;
+}
+
+void Server::begin_shutdown() {
+  shutting_down_ = true;
+  for (const auto& entry : connections_) {
+    // What the client is owed goes out first: next() is asked before the close.
+    entry.second->session->flush();
+    entry.second->session->close(kGoingAway, "going away");
+  }
+  shared_.touched = true;
+}
+
+void Server::finish() {
+  if (std::exchange(finished_, true)) return;
+  uv_close(reinterpret_cast<uv_handle_t*>(&due_timer_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&before_wait_), nullptr);
+  if (context_ != nullptr) lws_context_destroy(std::exchange(context_, nullptr));
+}
+
+}  // namespace bindcast

@@ -1,0 +1,94 @@
+// The network side of the runtime: listeners (libwebsockets on the runtime's own libuv loop), HTTP, and one Session per
+// WebSocket. Loop thread only.
+//
+// Life: start(), apply() on each change of the options, begin_shutdown(); when stopped(), or when patience ends, finish();
+// and destroyed only after the loop has run to its end, because libwebsockets closes its handles on the loop.
+#pragma once
+
+#include <libwebsockets.h>
+#include <uv.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/hub/hub.hpp"
+#include "plugin/log.hpp"
+#include "plugin/server/identity.hpp"
+#include "plugin/server/session.hpp"
+
+namespace bindcast {
+
+class Server {
+ public:
+  Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const std::string& state_dir);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void start();
+  // Listeners that stay keep their connections; those that are gone are closed; a TLS change reopens them all.
+  void apply(const Options& options);
+  void tick(Now now);  // once a second
+
+  void begin_shutdown();  // every client gets 1001
+  [[nodiscard]] bool stopped() const noexcept { return connections_.empty(); }
+  void finish();
+
+ private:
+  struct Listener {
+    ListenAddress address;
+    lws_vhost* vhost = nullptr;  // nullptr: to be tried again
+    std::int64_t retry_at_us = 0;
+    std::string bound;  // what is really bound, as text
+  };
+  struct Connection {
+    lws* wsi;
+    std::unique_ptr<Session> session;
+    std::string incoming;              // the text message under way
+    bool discarding = false;           // the rest of a message that was too large
+    std::vector<unsigned char> write;  // libwebsockets may refer to it until the next WRITEABLE
+    std::int64_t heard_us = 0;
+    bool ping_due = false;
+    bool close_sent = false;
+    std::int64_t closing_since_us = 0;
+    int peer_code = 0;
+  };
+
+  static int callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, std::size_t length);
+  static const lws_protocols kProtocols[];
+
+  bool create_context();
+  void open(Listener& listener, Now now);
+  void open_due(Now now);
+  void close(Listener& listener);
+
+  int http(lws* wsi, std::string_view path, Now now);
+  int answer(lws* wsi, unsigned status, const Json& body);
+  [[nodiscard]] unsigned refusal_of_upgrade(lws* wsi) const;
+  [[nodiscard]] bool origin_allowed(lws* wsi) const;
+  [[nodiscard]] bool may_read_status(lws* wsi) const;
+  [[nodiscard]] std::optional<std::string> offered_token(lws* wsi) const;
+
+  void established(lws* wsi, Now now);
+  void received(Connection& connection, std::string_view part, Now now);
+  int writeable(Connection& connection, Now now);
+  void closed(lws* wsi, Now now);
+  void schedule(Now now);
+  [[nodiscard]] Json status(Now now) const;
+
+  uv_loop_t* loop_;
+  Log log_;
+  Identity identity_;
+  SessionShared shared_;
+  lws_context* context_ = nullptr;
+  std::vector<Listener> listeners_;
+  std::unordered_map<lws*, std::unique_ptr<Connection>> connections_;
+  uv_timer_t due_timer_{};
+  uv_prepare_t before_wait_{};
+  bool shutting_down_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace bindcast

@@ -1,0 +1,393 @@
+// What a client may ask for, by message type. The answers' forms stand in doc/protocol.md.
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+
+#include "config/profiles.hpp"
+#include "plugin/server/session.hpp"
+
+namespace bindcast {
+
+const Session::Request Session::kRequests[] = {
+    {"authenticate", &Session::authenticate},
+    {"subscribe", &Session::subscribe},
+    {"subscribe_events", &Session::subscribe},
+    {"subscribe_category", &Session::subscribe},
+    {"unsubscribe", &Session::unsubscribe},
+    {"unsubscribe_events", &Session::unsubscribe},
+    {"get_subscriptions", &Session::tell_subscriptions},
+    {"get_subscription_info", &Session::tell_subscriptions},
+    {"set_preferences", &Session::set_preferences},
+    {"set_message_preferences", &Session::set_preferences},
+    {"get_status", &Session::tell_status},
+    {"get_statistics", &Session::tell_statistics},
+    {"ping", &Session::pong},
+    {"pong", &Session::accept_pong},
+};
+
+namespace {
+
+constexpr std::string_view kLater[] = {"resume",          "acknowledge",     "publish",
+                                       "get_connections", "disconnect_user", "broadcast"};
+
+using ProfileName = std::pair<std::string_view, BatchingOptions::Profile>;
+constexpr ProfileName kProfiles[] = {{"default", BatchingOptions::Profile::standard},
+                                     {"production", BatchingOptions::Profile::production},
+                                     {"high_volume", BatchingOptions::Profile::high_volume},
+                                     {"low_latency", BatchingOptions::Profile::low_latency}};
+
+// The names in data[key], each handed to `take`, which says whether it knew the name. Names it did not know, and members
+// that are no text, go to `errors`. False when data[key] is there and is no list.
+bool read_names(const json_t* data, const char* key, json_t* errors,
+                const std::function<std::string(std::string_view)>& take) {
+  const json_t* list = json_object_get(data, key);
+  if (list == nullptr || json_is_null(list)) return true;
+  const auto complain = [&](std::string_view value, const std::string& what) {
+    Json entry(json_object());
+    set(entry.get(), "in", key);
+    set(entry.get(), "value", value.substr(0, 64));
+    set(entry.get(), "message", what);
+    json_array_append_new(errors, entry.release());
+  };
+  if (!json_is_array(list)) {
+    complain({}, "is a list of names");
+    return false;
+  }
+  std::size_t index = 0;
+  const json_t* item = nullptr;
+  json_array_foreach(const_cast<json_t*>(list), index, item) {
+    const std::string_view name =
+        json_is_string(item) ? std::string_view(json_string_value(item), json_string_length(item)) : std::string_view();
+    const std::string fault = json_is_string(item) ? take(name) : "is a text";
+    if (!fault.empty()) complain(name, fault);
+    if (json_array_size(errors) >= 32) break;
+  }
+  return true;
+}
+
+template <typename Value, typename From>
+std::string read_rank(const json_t* data, const char* key, Value& out, From from) {
+  const json_t* value = json_object_get(data, key);
+  if (value == nullptr || json_is_null(value)) return {};
+  const auto known = json_is_string(value) ? from(json_string_value(value)) : std::nullopt;
+  if (!known) return std::string(key) + ": unknown name";
+  out = *known;
+  return {};
+}
+
+// "<epoch>-<offset>" of this epoch, or nothing.
+std::optional<std::uint64_t> offset_in(std::string_view id, std::string_view epoch) {
+  if (!id.starts_with(epoch) || id.size() <= epoch.size() + 1 || id[epoch.size()] != '-') return std::nullopt;
+  const std::string_view digits = id.substr(epoch.size() + 1);
+  std::uint64_t offset = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), offset);
+  if (fault != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return offset;
+}
+
+// Every type that the subscription covers by name, so that single ones can be taken away.
+void expand(Subscription& subscription) {
+  for (std::size_t i = 0; i < kEventTypeCount; ++i)
+    if (subscription.covers(static_cast<EventType>(i))) subscription.types.set(i);
+  subscription.categories.reset();
+}
+
+}  // namespace
+
+void Session::handle(const ClientMessage& message, Now now) {
+  const auto known = std::ranges::find(kRequests, message.type, &Request::type);
+  if (known != std::end(kRequests)) {
+    (this->*known->handle)(message, now);
+    return;
+  }
+  Json details(json_object());
+  Json supported(json_array());
+  for (const Request& request : kRequests) json_array_append_new(supported.get(), json_text(request.type).release());
+  set_json(details.get(), "supported_types", std::move(supported));
+  const bool later = std::ranges::find(kLater, message.type) != std::end(kLater);
+  error("UNKNOWN_TYPE", later ? "\"" + message.type + "\" is not built yet" : "unknown message type", message.id,
+        std::move(details), now);
+}
+
+void Session::authenticate(const ClientMessage& message, Now now) {
+  if (admitted()) {
+    error("INVALID_MESSAGE", "this connection is authenticated already", message.id, {}, now);
+    return;
+  }
+  const auto user = shared_.identity.authenticate(text_member(message.data.get(), "token"));
+  user ? admit(*user, now) : refuse(kBadToken, "bad token", now);
+}
+
+void Session::subscribe(const ClientMessage& message, Now now) {
+  const json_t* data = message.data.get();
+  const std::string name(text_member(data, "name"));
+  if (name.size() > 64) {
+    error("SUBSCRIPTION_FAILED", "name: at most 64 bytes", message.id, {}, now);
+    return;
+  }
+  const auto existing = std::ranges::find(subscriptions, name, &Subscription::name);
+  if (existing == subscriptions.end() && subscriptions.size() >= kMaxSubscriptions) {
+    error("SUBSCRIPTION_FAILED", "at most " + std::to_string(kMaxSubscriptions) + " subscriptions", message.id, {}, now);
+    return;
+  }
+  // The unnamed subscription grows; a named one is replaced.
+  Subscription made = existing != subscriptions.end() && name.empty() ? *existing : Subscription{};
+  made.name = name;
+
+  Json errors(json_array());
+  std::size_t asked = 0, taken = 0;
+  bool forbidden = false;
+  read_names(data, "event_types", errors.get(), [&](std::string_view text) -> std::string {
+    ++asked;
+    const auto type = type_from(text);
+    if (!type) return "unknown event type";
+    if (!shared_.hub.visible_to(*this, *type)) {
+      forbidden = true;
+      return "PERMISSION_DENIED: only for the role admin";
+    }
+    made.types.set(static_cast<std::size_t>(*type));
+    ++taken;
+    return {};
+  });
+  read_names(data, "categories", errors.get(), [&](std::string_view text) -> std::string {
+    ++asked;
+    const auto category = category_from(text);
+    if (!category) return "unknown category";
+    made.categories.set(static_cast<std::size_t>(*category));
+    ++taken;
+    return {};
+  });
+  const auto fail = [&](std::string_view text, Json details) {
+    if (!details) details.reset(json_object());
+    if (json_array_size(errors.get()) != 0) set_json(details.get(), "errors", Json(json_incref(errors.get())));
+    error(forbidden ? "PERMISSION_DENIED" : "SUBSCRIPTION_FAILED", text, message.id, std::move(details), now);
+  };
+  if (taken == 0 && (asked != 0 || json_array_size(errors.get()) != 0)) {
+    fail("none of the names can be subscribed to", {});
+    return;
+  }
+  if (message.type == "subscribe_category" && taken == 0) {
+    fail("categories: name at least one", {});
+    return;
+  }
+  for (const std::string& fault : {read_rank(data, "min_priority", made.min_priority, priority_from),
+                                   read_rank(data, "min_severity", made.min_severity, severity_from)})
+    if (!fault.empty()) {
+      fail(fault, {});
+      return;
+    }
+  if (const json_t* filter = json_object_get(data, "filter"); filter != nullptr && !json_is_null(filter)) {
+    Filter::Error fault;
+    if (!json_is_string(filter)) fault = {.column = 1, .message = "a filter is a text"};
+    if (!fault.message.empty() || !Filter::compile(text_member(data, "filter"), made.filter, fault)) {
+      Json details(json_object());
+      set(details.get(), "column", std::uint64_t{fault.column});
+      set(details.get(), "message", fault.message);
+      fail("filter, column " + std::to_string(fault.column) + ": " + fault.message, std::move(details));
+      return;
+    }
+  }
+  if (const json_t* sample = json_object_get(data, "sample"); sample != nullptr && !json_is_null(sample)) {
+    const json_int_t every = json_is_integer(sample) ? json_integer_value(sample) : 0;
+    if (every < 1 || every > 1'000'000) {
+      fail("sample: 1 in N, an integer from 1 to 1000000", {});
+      return;
+    }
+    made.sample = static_cast<std::uint32_t>(every);
+  }
+  std::optional<std::uint64_t> since;
+  if (const std::string_view id = text_member(data, "since"); !id.empty()) {
+    since = offset_in(id, shared_.hub.identity().epoch);
+    if (!since) {
+      fail("since: no id of this epoch (" + shared_.hub.identity().epoch + ")", {});
+      return;
+    }
+  }
+
+  const bool created = existing == subscriptions.end();
+  if (created) {
+    subscriptions.push_back(made);
+  } else {
+    *existing = made;
+  }
+  shared_.hub.subscriptions_changed();
+  Json answer(json_object());
+  set_json(answer.get(), "subscriptions", subscriptions_json());
+  set_json(answer.get(), "errors", std::move(errors));
+  reply("subscription_updated", message, answer, now);
+  if (since) replay(made, *since, now);
+  emit_connection_event(created ? EventType::subscription_created : EventType::subscription_updated, now,
+                        [&](Fields& fields) { fields.add("name", name).add("filter", made.filter.expression()); });
+}
+
+// What the subscription would have had since then, as far as it is remembered; what is not, is a gap.
+void Session::replay(Subscription& subscription, std::uint64_t since, Now now) {
+  const Hub& hub = shared_.hub;
+  const std::uint64_t forgotten = hub.recent().forgotten_through();
+  if (forgotten > since) tell_forgotten(since + 1, forgotten, now);
+  for (const EncodedRef& event : hub.recent().events()) {
+    const Event& e = *event->event;
+    if (e.offset > since && hub.visible_to(*this, e.type) && subscription.matches(e, hub.identity())) deliver(event, now);
+  }
+}
+
+// Not which of these the subscription would have had is known, so the count is the most that it can be.
+void Session::tell_forgotten(std::uint64_t from, std::uint64_t to, Now now) {
+  Gap gap;
+  gap.reason = DropReason::retention;
+  gap.count = to - from + 1;
+  gap.from = from;
+  gap.to = to;
+  count_lost(DropReason::retention, gap.count);
+  push_reply(gap_text(gap, now));
+}
+
+void Session::unsubscribe(const ClientMessage& message, Now now) {
+  const json_t* data = message.data.get();
+  Json errors(json_array());
+  const std::size_t before = subscriptions.size();
+  const bool by_name = json_is_string(json_object_get(data, "name"));
+  const bool by_kind =
+      json_object_get(data, "event_types") != nullptr || json_object_get(data, "categories") != nullptr;
+  if (by_name) {
+    const std::string_view name = text_member(data, "name");
+    std::erase_if(subscriptions, [name](const Subscription& s) { return s.name == name; });
+  } else if (!by_kind) {
+    subscriptions.clear();
+  } else {
+    for (Subscription& s : subscriptions) expand(s);
+    read_names(data, "event_types", errors.get(), [&](std::string_view text) -> std::string {
+      const auto type = type_from(text);
+      if (!type) return "unknown event type";
+      for (Subscription& s : subscriptions) s.types.reset(static_cast<std::size_t>(*type));
+      return {};
+    });
+    read_names(data, "categories", errors.get(), [&](std::string_view text) -> std::string {
+      const auto category = category_from(text);
+      if (!category) return "unknown category";
+      for (Subscription& s : subscriptions)
+        for (std::size_t i = 0; i < kEventTypeCount; ++i)
+          if (type_info(static_cast<EventType>(i)).category == *category) s.types.reset(i);
+      return {};
+    });
+    // Nothing named would mean every event.
+    std::erase_if(subscriptions, [](const Subscription& s) { return s.types.none(); });
+  }
+  shared_.hub.subscriptions_changed();
+  Json answer(json_object());
+  set_json(answer.get(), "subscriptions", subscriptions_json());
+  set_json(answer.get(), "errors", std::move(errors));
+  reply("subscription_updated", message, answer, now);
+  const EventType type =
+      subscriptions.size() < before ? EventType::subscription_deleted : EventType::subscription_updated;
+  emit_connection_event(type, now, [this](Fields& fields) {
+    fields.add_integer("subscriptions", static_cast<std::int64_t>(subscriptions.size()));
+  });
+}
+
+Json Session::subscriptions_json() const {
+  Json list(json_array());
+  for (const Subscription& s : subscriptions) {
+    Json entry(json_object());
+    set(entry.get(), "name", s.name);
+    Json types(json_array()), categories(json_array());
+    for (std::size_t i = 0; i < kEventTypeCount; ++i)
+      if (s.types.test(i)) json_array_append_new(types.get(), json_text(to_text(static_cast<EventType>(i))).release());
+    for (std::size_t i = 0; i < kCategoryCount; ++i)
+      if (s.categories.test(i))
+        json_array_append_new(categories.get(), json_text(to_text(static_cast<Category>(i))).release());
+    set_json(entry.get(), "event_types", std::move(types));
+    set_json(entry.get(), "categories", std::move(categories));
+    set(entry.get(), "min_priority", to_text(s.min_priority));
+    set(entry.get(), "min_severity", to_text(s.min_severity));
+    set(entry.get(), "filter", s.filter.expression());
+    set(entry.get(), "sample", std::uint64_t{s.sample});
+    json_array_append_new(list.get(), entry.release());
+  }
+  return list;
+}
+
+void Session::tell_subscriptions(const ClientMessage& message, Now now) {
+  Json answer(json_object());
+  set_json(answer.get(), "subscriptions", subscriptions_json());
+  reply("subscription_info", message, answer, now);
+}
+
+void Session::set_preferences(const ClientMessage& message, Now now) {
+  const json_t* data = message.data.get();
+  const BatchingOptions& server = shared_.options.batching;
+  BatchingOptions wanted = batching_;
+  bool enabled = batching_enabled_;
+  std::string fault;
+  if (const json_t* batch = json_object_get(data, "batch")) {
+    if (!json_is_boolean(batch)) fault = "batch: true or false";
+    enabled = json_is_true(batch);
+  }
+  const auto bounded = [&](const char* key, json_int_t lowest, json_int_t highest) -> json_int_t {
+    const json_t* value = json_object_get(data, key);
+    if (value == nullptr) return -1;
+    const json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (number < lowest || number > highest) {
+      fault = std::string(key) + ": an integer from " + std::to_string(lowest) + " to " + std::to_string(highest);
+      return -1;
+    }
+    return number;
+  };
+  const json_int_t size = bounded("max_batch_size", 1, 1000);
+  const json_int_t timeout_ms = bounded("batch_timeout_ms", 1, server.max_batch_timeout.count() / 1000);
+  if (size > 0) wanted.max_batch_size = static_cast<std::uint32_t>(size);
+  if (timeout_ms > 0) wanted.batch_timeout = std::chrono::milliseconds(timeout_ms);
+  if (const json_t* profile = json_object_get(data, "profile")) {
+    const std::string_view name = json_is_string(profile) ? text_member(data, "profile") : "";
+    const auto known = std::ranges::find(kProfiles, name, &ProfileName::first);
+    if (known == std::end(kProfiles)) {
+      fault = "profile: default, production, high_volume or low_latency";
+    } else {
+      Options of_profile;
+      apply_profile(known->second, of_profile);
+      wanted = of_profile.batching;
+    }
+  }
+  if (!fault.empty()) {
+    error("INVALID_MESSAGE", fault, message.id, {}, now);
+    return;
+  }
+  own_batching_ = true;
+  batching_ = wanted;
+  batching_enabled_ = enabled;
+  Json answer(json_object());
+  json_object_set_new(answer.get(), "batch", json_boolean(batches()));
+  set(answer.get(), "max_batch_size", std::uint64_t{batching_.max_batch_size});
+  set(answer.get(), "batch_timeout_ms", static_cast<std::uint64_t>(batching_.batch_timeout.count() / 1000));
+  reply("preferences", message, answer, now);
+}
+
+void Session::tell_status(const ClientMessage& message, Now now) {
+  reply("status", message, shared_.status(now), now);
+}
+
+void Session::tell_statistics(const ClientMessage& message, Now now) {
+  Json connection(json_object());
+  set(connection.get(), "messages_received", messages_in_);
+  set(connection.get(), "messages_sent", messages_out_);
+  set(connection.get(), "bytes_sent", bytes_out_);
+  set(connection.get(), "batches_sent", batches_);
+  set(connection.get(), "events_queued", std::uint64_t{queue_.size()});
+  set(connection.get(), "events_accepted", queue_.accepted());
+  set(connection.get(), "events_delivered", queue_.delivered());
+  Json dropped(json_object());
+  for (std::size_t i = 0; i < kDropReasonCount; ++i)
+    set(dropped.get(), std::string(kDropReasonNames[i]).c_str(), lost_[i]);
+  set_json(connection.get(), "events_dropped", std::move(dropped));
+  Json answer(json_object());
+  set_json(answer.get(), "connection", std::move(connection));
+  set_json(answer.get(), "server", shared_.status(now));
+  reply("statistics", message, answer, now);
+}
+
+void Session::pong(const ClientMessage& message, Now now) { reply("pong", message, {}, now); }
+
+void Session::accept_pong(const ClientMessage&, Now) {}
+
+}  // namespace bindcast

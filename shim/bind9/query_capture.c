@@ -1,0 +1,248 @@
+#include "shim/bind9/query_capture.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "shim/bind9/flight_table.h"
+#include "shim/bind9/loads.h"
+#include "shim/bind9/rpz_capture.h"
+#include "shim/bind9/server_access.h"
+
+/* "bindcast-view-probe.invalid." */
+const uint8_t query_capture_probe_name[] = "\x13" "bindcast-view-probe" "\x07" "invalid";
+const size_t query_capture_probe_length = sizeof(query_capture_probe_name);
+
+/* What one of named's threads needs, by its number (client->tid). Made on first use, used by that thread alone. */
+struct worker {
+	bindcast_producer *producer;
+	struct flight_table *flights;
+};
+
+#define MAX_WORKERS 1024
+static struct worker workers[MAX_WORKERS];
+static _Atomic(bindcast_runtime *) current_runtime;
+
+static uint64_t
+monotonic_ns(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct worker *
+worker_of(const ns_client_t *client, bindcast_runtime *runtime) {
+	if ((unsigned)client->tid >= MAX_WORKERS) {
+		return NULL;
+	}
+	struct worker *worker = &workers[client->tid];
+	if (worker->flights == NULL) {
+		worker->flights = flight_table_create();
+	}
+	if (worker->producer == NULL) {
+		worker->producer = bindcast_producer_create(runtime);
+	}
+	return worker->flights == NULL || worker->producer == NULL ? NULL : worker;
+}
+
+static struct bindcast_address
+address_of(const isc_netaddr_t *from, uint16_t port) {
+	struct bindcast_address address = { .port = port };
+	if (from->family == AF_INET) {
+		address.family = 4;
+		memcpy(address.bytes, &from->type.in, 4);
+	} else if (from->family == AF_INET6) {
+		address.family = 6;
+		memcpy(address.bytes, &from->type.in6, 16);
+	}
+	return address;
+}
+
+static uint8_t
+transport_of(const ns_client_t *client) {
+	if (isc_nm_is_http_handle(client->handle)) {
+		return BINDCAST_HTTPS;
+	}
+	switch (isc_nm_socket_type(client->handle)) {
+	case isc_nm_tlssocket:
+	case isc_nm_tlsdnssocket:
+		return BINDCAST_TLS;
+	case isc_nm_tcpsocket:
+	case isc_nm_tcpdnssocket:
+		return BINDCAST_TCP;
+	default:
+		return BINDCAST_UDP;
+	}
+}
+
+/* Did the answer come out of the cache alone? BIND does not say; these conditions leave nothing else. */
+static bool
+answered_from_cache(const ns_client_t *client, bool recursed) {
+	const dns_message_t *message = client->message;
+	return !recursed && (client->query.attributes & NS_QUERYATTR_WANTRECURSION) != 0 &&
+	       (client->attributes & NS_CLIENTATTR_RA) != 0 && (message->flags & DNS_MESSAGEFLAG_AA) == 0 &&
+	       !client->query.isreferral &&
+	       (message->rcode == dns_rcode_noerror || message->rcode == dns_rcode_nxdomain);
+}
+
+static void
+read_edns(const ns_client_t *client, struct bindcast_query *query) {
+	query->edns_version = client->ednsversion;
+	if (client->ednsversion < 0) {
+		return;
+	}
+	query->edns_udp_size = client->udpsize;
+	query->edns_do = (client->extflags & DNS_MESSAGEEXTFLAG_DO) != 0;
+	if ((client->attributes & NS_CLIENTATTR_HAVEECS) != 0) {
+		query->ecs = address_of(&client->ecs.addr, 0);
+		query->ecs_source = client->ecs.source;
+	}
+	if (client->ede != NULL && client->ede->length >= 2) {
+		query->has_ede = true;
+		query->ede_code = (uint16_t)(client->ede->value[0] << 8 | client->ede->value[1]);
+	}
+}
+
+static void
+capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime *runtime,
+	bindcast_producer *producer) {
+	const uint32_t interest = bindcast_interest(runtime);
+	const dns_message_t *message = client->message;
+	struct bindcast_rpz rpz = BINDCAST_INIT(rpz);
+	const bool rewritten = rpz_capture(client, &rpz);
+	const bool failed = message->rcode == dns_rcode_servfail;
+	const bool wants_query = (interest & BINDCAST_WANTS_QUERIES) != 0 ||
+				 ((interest & BINDCAST_WANTS_FAILURES) != 0 && failed);
+	const bool wants_rpz = rewritten && (interest & BINDCAST_WANTS_RPZ) != 0;
+	const dns_name_t *name = client->query.origqname;
+	if ((!wants_query && !wants_rpz) || name == NULL) {
+		return;
+	}
+
+	struct bindcast_query query = BINDCAST_INIT(query);
+	isc_netaddr_t peer;
+	isc_netaddr_fromsockaddr(&peer, &client->peeraddr);
+	query.client = address_of(&peer, isc_sockaddr_getport(&client->peeraddr));
+	query.transport = flight->transport;
+	query.qname = name->ndata;
+	query.qname_length = (uint8_t)name->length;
+	query.qtype = client->query.qtype;
+	query.qclass = message->rdclass;
+	query.rcode = message->rcode;
+	query.flags = (uint16_t)message->flags;
+	query.answers = (uint16_t)message->counts[DNS_SECTION_ANSWER];
+	query.authority = (uint16_t)message->counts[DNS_SECTION_AUTHORITY];
+	query.additional = (uint16_t)message->counts[DNS_SECTION_ADDITIONAL];
+	query.started_ns = flight->started_ns;
+	query.ended_ns = monotonic_ns();
+	query.view = client->view->name;
+	query.dropped = (client->query.attributes & NS_QUERYATTR_ANSWERED) == 0;
+	query.recursed = flight->recursed;
+	query.cached = !query.dropped && answered_from_cache(client, flight->recursed);
+	read_edns(client, &query);
+	if (client->signer != NULL) {
+		query.tsig_key = client->signer->ndata;
+		query.tsig_key_length = (uint8_t)client->signer->length;
+	}
+	query.rpz = rewritten ? &rpz : NULL;
+
+	if (wants_rpz) {
+		bindcast_rpz_hit(producer, &query);
+	}
+	if (wants_query) {
+		bindcast_query_done(producer, &query);
+	}
+}
+
+/* In the client's `cleanup`: called once, by ns_client_endrequest. */
+static void
+request_ends(ns_client_t *client) {
+	struct worker *worker = &workers[client->tid];
+	struct flight *flight = flight_find(worker->flights, client);
+	void (*cleanup)(ns_client_t *) = flight->cleanup;
+	bindcast_runtime *runtime = atomic_load_explicit(&current_runtime, memory_order_relaxed);
+	if (runtime != NULL) {
+		capture(client, flight, runtime, worker->producer);
+	}
+	flight_end(worker->flights, flight);
+	cleanup(client);
+}
+
+static bool
+is_probe(const ns_client_t *client) {
+	const dns_name_t *name = client->query.qname;
+	return name->length == query_capture_probe_length &&
+	       memcmp(name->ndata, query_capture_probe_name, query_capture_probe_length) == 0;
+}
+
+/* NS_QUERY_SETUP: an ordinary query begins. */
+static ns_hookresult_t
+query_begins(void *arg, void *data, isc_result_t *result) {
+	(void)data;
+	(void)result;
+	const query_ctx_t *qctx = arg;
+	ns_client_t *client = qctx->client;
+	bindcast_runtime *runtime = atomic_load_explicit(&current_runtime, memory_order_relaxed);
+
+	if (!server_views_known()) {
+		server_offer_tasks(client->manager->taskmgr);
+		server_offer_view(client->view);
+		load_look_again();
+	}
+	const uint32_t interest = bindcast_interest(runtime);
+	const bool wanted = (interest & (BINDCAST_WANTS_QUERIES | BINDCAST_WANTS_FAILURES)) != 0 ||
+			    ((interest & BINDCAST_WANTS_RPZ) != 0 && client->view->rpzs != NULL);
+	if (!wanted || client->cleanup == request_ends || client->cleanup == NULL || is_probe(client)) {
+		return NS_HOOK_CONTINUE;
+	}
+	struct worker *worker = worker_of(client, runtime);
+	if (worker == NULL) {
+		return NS_HOOK_CONTINUE;
+	}
+	struct flight *flight = flight_begin(worker->flights, client);
+	if (flight == NULL) {
+		bindcast_query_lost(worker->producer);
+		return NS_HOOK_CONTINUE;
+	}
+	flight->cleanup = client->cleanup;
+	flight->started_ns = monotonic_ns();
+	flight->recursed = false;
+	flight->transport = transport_of(client); /* the handle is no longer valid when the request ends */
+	client->cleanup = request_ends;
+	return NS_HOOK_CONTINUE;
+}
+
+/* NS_QUERY_RESUME_BEGIN: a recursion came back. */
+static ns_hookresult_t
+query_resumes(void *arg, void *data, isc_result_t *result) {
+	(void)data;
+	(void)result;
+	const query_ctx_t *qctx = arg;
+	if (qctx->client->cleanup == request_ends) {
+		flight_find(workers[qctx->client->tid].flights, qctx->client)->recursed = true;
+	}
+	return NS_HOOK_CONTINUE;
+}
+
+void
+query_capture_install(ns_hooktable_t *hooktable, isc_mem_t *mctx, bindcast_runtime *runtime) {
+	atomic_store(&current_runtime, runtime);
+	const unsigned threads = isc_os_ncpus();
+	for (unsigned tid = 0; tid < threads && tid < MAX_WORKERS; ++tid) {
+		if (workers[tid].producer == NULL) {
+			workers[tid].producer = bindcast_producer_create(runtime);
+		}
+	}
+	static const ns_hook_t begins = { .action = query_begins };
+	static const ns_hook_t resumes = { .action = query_resumes };
+	ns_hook_add(hooktable, mctx, NS_QUERY_SETUP, &begins);
+	ns_hook_add(hooktable, mctx, NS_QUERY_RESUME_BEGIN, &resumes);
+}
+
+void
+query_capture_forget(void) {
+	atomic_store(&current_runtime, NULL);
+	for (unsigned tid = 0; tid < MAX_WORKERS; ++tid) {
+		workers[tid].producer = NULL;
+	}
+}

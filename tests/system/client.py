@@ -1,0 +1,307 @@
+"""A WebSocket client that collects what the server sends, and a raw one for what no library would send.
+
+Client is built on python3-websockets, an implementation that shares nothing with the server's. One thread runs all of
+them; the test's thread only looks at what has come in:
+
+    client = Client(named)
+    client.subscribe(event_types=["dns_query_log"])
+    named.query("www.example.com")
+    event = client.wait_event("dns_query_log", qname="www.example.com")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import os
+import socket
+import struct
+import threading
+import time
+
+import websockets
+
+from harness import TIME_FACTOR, HarnessError, wait_until
+
+_loop = asyncio.new_event_loop()
+threading.Thread(target=_loop.run_forever, daemon=True, name="clients").start()
+
+
+def _run(coroutine, timeout: float = 15):
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop).result(timeout * TIME_FACTOR)
+
+
+class Client:
+    """One connection. `events` holds every event in order, batches taken apart; `messages` everything else.
+
+    token: None sends no Authorization header; by default it is the one in named's token file.
+    """
+
+    def __init__(self, named, *, token="file", path="/ws", subprotocol=None, headers=None):
+        host, port = named.address
+        self.events: list[dict] = []
+        self.messages: list[dict] = []
+        self.text: list[str] = []  # every frame as it came
+        self.batches: list[dict] = []
+        self.closed = False
+        self.close_code = None
+        self._news = threading.Condition()
+        self._ids = itertools.count(1)
+        headers = dict(headers or {})
+        if token == "file":
+            token = named.token
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._socket = _run(self._connect(f"ws://{host}:{port}{path}", headers, subprotocol))
+        self._reader = asyncio.run_coroutine_threadsafe(self._read(), _loop)
+        if token is not None and "Authorization" in headers:
+            self.wait_message("connection_established", "error", or_closed=True)
+
+    @staticmethod
+    async def _connect(url, headers, subprotocol):
+        return await websockets.connect(
+            url, extra_headers=headers, subprotocols=[subprotocol] if subprotocol else None, compression=None,
+            max_size=None, ping_interval=None, open_timeout=10 * TIME_FACTOR)
+
+    async def _read(self):
+        try:
+            async for frame in self._socket:
+                self._take(frame)
+        except websockets.ConnectionClosed:
+            pass
+        finally:
+            with self._news:
+                self.close_code = self._socket.close_code
+                self.closed = True
+                self._news.notify_all()
+
+    def _take(self, frame):
+        message = json.loads(frame)
+        with self._news:
+            self.text.append(frame)
+            if message["type"] == "batched_events":
+                self.batches.append(message)
+                self.events += message["events"]
+            elif "category" in message:
+                self.events.append(message)
+            else:
+                self.messages.append(message)
+            self._news.notify_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        _run(self._socket.close())
+        self._reader.result(15 * TIME_FACTOR)
+
+    # ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, frame):
+        """A text (str) or binary (bytes) frame as it is."""
+        _run(self._socket.send(frame))
+
+    def request(self, kind: str, data=None, timeout: float = 10) -> dict:
+        """Sends a request and returns its answer, an error too."""
+        request_id = f"r{next(self._ids)}"
+        message = {"type": kind, "id": request_id}
+        if data is not None:
+            message["data"] = data
+        self.send(json.dumps(message))
+        return self._wait(lambda: next((m for m in self.messages if m.get("reply_to") == request_id), None),
+                          f"the answer to {kind}", timeout)
+
+    def subscribe(self, **data) -> dict:
+        """subscribe(event_types=[…], categories=[…], filter="…"); nothing: every event."""
+        answer = self.request("subscribe", data)
+        if answer["type"] != "subscription_updated":
+            raise HarnessError(f"subscribe {data}: {answer}")
+        return answer
+
+    # ── Waiting ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _wait(self, find, what: str, timeout: float):
+        end = time.monotonic() + timeout * TIME_FACTOR
+        with self._news:
+            while True:
+                found = find()
+                if found:
+                    return found
+                left = end - time.monotonic()
+                if left <= 0 or self.closed:
+                    state = f"closed with {self.close_code}" if self.closed else f"{timeout * TIME_FACTOR:g} s passed"
+                    raise HarnessError(f"{state} while waiting for {what}; last events: {self.events[-5:]}; "
+                                       f"last messages: {self.messages[-5:]}")
+                self._news.wait(left)
+
+    def wait_for(self, predicate, what: str = "an event", timeout: float = 10) -> dict:
+        """The first event, past ones too, for which predicate(event) holds."""
+        return self._wait(lambda: next((event for event in self.events if predicate(event)), None), what, timeout)
+
+    def wait_event(self, kind: str, timeout: float = 10, where=None, **data) -> dict:
+        """The first event of a type whose data has the given values (and for which where(event) holds)."""
+        return self.wait_for(lambda event: matches(event, kind, data, where), f"{kind} {data}", timeout)
+
+    def wait_events(self, count: int, kind: str, timeout: float = 10, where=None, **data) -> list[dict]:
+        """Waits until there are at least so many; returns all there are."""
+        return self._wait(lambda: len(found := self.of(kind, where, **data)) >= count and found,
+                          f"{count} times {kind} {data}", timeout)
+
+    def of(self, kind: str, where=None, **data) -> list[dict]:
+        """The events of a type, so far."""
+        return [event for event in list(self.events) if matches(event, kind, data, where)]
+
+    def wait_message(self, *kinds: str, timeout: float = 10, or_closed: bool = False, where=None) -> dict | None:
+        """The first message that is no event, of one of these types."""
+        found = lambda: next((m for m in self.messages if m["type"] in kinds and (not where or where(m))), None)
+        if or_closed:
+            return self._wait(lambda: found() or (self.closed and {"type": "closed"}), " or ".join(kinds), timeout)
+        return self._wait(found, " or ".join(kinds), timeout)
+
+    def wait_closed(self, timeout: float = 10) -> int:
+        """The close code."""
+        wait_until(lambda: self.closed, "the connection to be closed", timeout)
+        return self.close_code
+
+    def take_events(self) -> list[dict]:
+        """The events since the last call; forgets them, for programs that run long."""
+        with self._news:
+            taken = self.events
+            self.events, self.text, self.batches = [], [], []
+            return taken
+
+    def gaps(self) -> list[dict]:
+        return [m["data"] for m in list(self.messages) if m["type"] == "gap"]
+
+    def received(self) -> str:
+        """Every byte that came."""
+        return "\n".join(self.text)
+
+
+def matches(event: dict, kind: str, data: dict, where=None) -> bool:
+    if event["type"] != kind or any(event["data"].get(key) != value for key, value in data.items()):
+        return False
+    return where is None or bool(where(event))
+
+
+class RawSocket:
+    """A TCP connection to the server that does only what the test says."""
+
+    def __init__(self, named, receive_buffer: int | None = None, timeout: float = 10):
+        self.host, self.port = named.address
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(timeout * TIME_FACTOR)
+        self.socket.connect((self.host, self.port))
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data: bytes):
+        self.socket.sendall(data)
+
+    def http(self, path: str, headers: dict | None = None, method: str = "GET", body: bytes = b"") -> tuple[int, bytes]:
+        """One HTTP request; the status and the body."""
+        lines = {"Host": f"{self.host}:{self.port}", **(headers or {})}
+        if body:
+            lines["Content-Length"] = str(len(body))
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
+        self.send(head.encode() + body)
+        status, answer_headers = self._head()
+        length = int(answer_headers.get("content-length", "0"))
+        return status, self._take(length)
+
+    def upgrade(self, path: str = "/ws", headers: dict | None = None) -> int:
+        """The WebSocket handshake; the status (101 when it worked)."""
+        lines = {"Host": f"{self.host}:{self.port}", "Upgrade": "websocket", "Connection": "Upgrade",
+                 "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Version": "13",
+                 **(headers or {})}
+        head = f"GET {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
+        self.send(head.encode())
+        return self._head()[0]
+
+    def _head(self) -> tuple[int, dict]:
+        while b"\r\n\r\n" not in self.buffer:
+            self._receive()
+        head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
+        lines = head.decode("latin-1").split("\r\n")
+        headers = {k.strip().lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:])}
+        return int(lines[0].split()[1]), headers
+
+    def _receive(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError("closed by the server")
+        self.buffer += data
+
+    def _take(self, size: int) -> bytes:
+        while len(self.buffer) < size:
+            self._receive()
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    def send_frame(self, payload: bytes, opcode: int = 1, fin: bool = True, masked: bool = True):
+        """One WebSocket frame; 1 text, 2 binary, 8 close, 9 ping, 10 pong."""
+        head = bytes([(0x80 if fin else 0) | opcode])
+        mask_bit = 0x80 if masked else 0
+        if len(payload) < 126:
+            head += bytes([mask_bit | len(payload)])
+        elif len(payload) < 65536:
+            head += bytes([mask_bit | 126]) + struct.pack(">H", len(payload))
+        else:
+            head += bytes([mask_bit | 127]) + struct.pack(">Q", len(payload))
+        self.send(head + (bytes(4) + payload if masked else payload))  # a mask of zeroes changes nothing
+
+    def send_json(self, message: dict):
+        self.send_frame(json.dumps(message).encode())
+
+    def read_frame(self) -> tuple[int, bytes]:
+        """The next frame: opcode and payload."""
+        first, second = self._take(2)
+        length = second & 0x7F
+        if length == 126:
+            (length,) = struct.unpack(">H", self._take(2))
+        elif length == 127:
+            (length,) = struct.unpack(">Q", self._take(8))
+        return first & 0x0F, self._take(length)
+
+    def read_json(self) -> dict:
+        """The next text frame, past pings."""
+        while True:
+            opcode, payload = self.read_frame()
+            if opcode == 1:
+                return json.loads(payload)
+            if opcode == 8:
+                code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else None
+                raise ConnectionError(f"closed with {code}")
+
+    def close_code(self) -> int | None:
+        """Reads to the close frame, past everything else. None: the connection ended without one."""
+        try:
+            while True:
+                opcode, payload = self.read_frame()
+                if opcode == 8:
+                    return struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else None
+        except (ConnectionError, OSError):
+            return None
+
+    def ended(self) -> bool:
+        """Waits for the server to end the connection."""
+        try:
+            while True:
+                self._receive()
+                self.buffer = b""
+        except socket.timeout:
+            return False
+        except (ConnectionError, OSError):
+            return True

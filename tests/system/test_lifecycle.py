@@ -1,0 +1,96 @@
+"""named starts, stops, is killed and starts again: what is announced, and that it always ends in order."""
+
+import signal
+import unittest
+
+from client import Client
+from harness import Named, Zone, wait_until
+from traffic import Load
+
+ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(100)))}
+NAMES = [f"n{i}.example.com" for i in range(100)]
+
+
+class StopTest(unittest.TestCase):
+    def test_clients_hear_of_an_orderly_stop(self):
+        with Named(ZONES) as named, Client(named) as client:
+            client.subscribe(event_types=["service_stopped", "dns_query_log"])
+            named.query("last.example.com")
+            client.wait_event("dns_query_log", qname="last.example.com")
+            named.stop()
+            self.assertEqual(1001, client.wait_closed())
+            event = client.of("service_stopped")[0]
+            self.assertEqual(("system", "critical", "warning"),
+                             (event["category"], event["priority"], event["severity"]))
+
+    def test_halt_and_sigterm_are_orderly_too(self):
+        with Named(ZONES) as named, Client(named) as client:
+            client.subscribe(event_types=["service_stopped"])
+            named.stop("halt")
+            client.wait_closed()
+            self.assertEqual(1, len(client.of("service_stopped")))
+        with Named(ZONES) as named, Client(named) as client:
+            client.subscribe(event_types=["service_stopped"])
+            named.process.send_signal(signal.SIGTERM)
+            named.wait_for_end()
+            named.check_end()
+            client.wait_closed()
+            self.assertEqual(1, len(client.of("service_stopped")))
+
+    def test_stop_under_load(self):
+        for _ in range(3):
+            with Named(ZONES) as named, Client(named, subprotocol="bindcast.v1.json") as client:
+                client.subscribe()
+                with Load(named, NAMES, seconds=60):
+                    client.wait_events(1000, "dns_query_log")
+                    named.stop()
+
+    def test_stop_at_once_after_the_start(self):
+        for _ in range(5):
+            with Named(ZONES, start="running") as named:
+                wait_until(named.addresses, "the plugin to start")
+                named.process.send_signal(signal.SIGTERM)
+                named.wait_for_end()
+                named.check_end()
+
+    def test_stop_beside_changing_zones(self):
+        zones = {"example.com": Zone(options="allow-update { key update-key; };"),
+                 **{f"z{i}.example": Zone() for i in range(200)}}
+        with Named(zones, yaml={"events": {"zones": {"sweep": "50ms"}}}) as named, Client(named) as client:
+            client.subscribe()
+            for i in range(20):
+                named.update("example.com", lambda u, i=i: [u.add(f"h{i}-{j}", 60, "A", "192.0.2.1") for j in range(200)])
+            named.rndc("reload")
+            named.stop()
+
+
+class RestartTest(unittest.TestCase):
+    """What is announced at a start is gone before a client can be there, so these look at what keeps it."""
+
+    def state(self, named) -> str:
+        return (named.folder / "bindcast.state").read_text()
+
+    def test_the_state_tells_an_orderly_stop_from_a_crash(self):
+        with Named(ZONES) as named:
+            self.assertEqual("running\n", wait_until(lambda: self.state(named), "the state"))
+            named.stop()
+            self.assertEqual("stopped\n", self.state(named))
+            named.start()
+            wait_until(lambda: self.state(named) == "running\n", "the state")
+            named.kill()
+            self.assertEqual("running\n", self.state(named))
+            named.start()
+            named.query("n1.example.com")
+
+    def test_the_token_stays_over_restarts(self):
+        with Named(ZONES) as named:
+            token = named.token
+            named.kill()
+            named.start()
+            with Client(named, token=token) as client:
+                client.wait_message("connection_established")
+            self.assertEqual(token, named.token)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
