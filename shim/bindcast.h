@@ -24,9 +24,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define BINDCAST_ABI_VERSION 1
-#define BINDCAST_API __attribute__((visibility("default")))
 /* struct bindcast_query q = BINDCAST_INIT(q); */
 #define BINDCAST_INIT(object) { .size = sizeof(object) }
 
@@ -286,6 +286,7 @@ bindcast_zone_ignored(bindcast_runtime *runtime, const char *zone);
 void
 bindcast_new_correlation(bindcast_runtime *runtime, char out[27]);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -47,7 +47,7 @@ std::string prefix_text(std::string_view encoded) {
   for (auto& label : labels)
     if (label == "zz") label = "";
   std::string text = joined(labels, ':');
-  if (!labels.empty() && labels.front().empty()) text.insert(0, ":");
+  if (!labels.empty() && labels.front().empty()) text.insert(text.begin(), ':');
   if (!labels.empty() && labels.back().empty()) text.push_back(':');
   return text + "/" + length;
 }

@@ -72,7 +72,7 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string sha256_hex(std::string_view text) {
+std::string sha256_of(std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
@@ -117,7 +117,7 @@ void Identity::load_generated_token() {
       say(LogLevel::error, "holds no token (one line of 32 to 512 printable characters); remove it to get a new one");
       return;
     }
-    generated_sha256_ = sha256_hex(token);
+    generated_sha256_ = sha256_of(token);
   } else if (errno != ENOENT) {
     say(LogLevel::error, std::strerror(errno));
     return;
@@ -131,7 +131,7 @@ void Identity::load_generated_token() {
       if (made.get() >= 0) unlink(token_path_.c_str());
       return;
     }
-    generated_sha256_ = sha256_hex(token);
+    generated_sha256_ = sha256_of(token);
   }
   std::error_code fault;
   const auto absolute = std::filesystem::absolute(token_path_, fault).lexically_normal();
@@ -139,7 +139,7 @@ void Identity::load_generated_token() {
 }
 
 std::optional<User> Identity::authenticate(std::string_view token) const {
-  const std::string digest = sha256_hex(token);
+  const std::string digest = sha256_of(token);
   std::optional<User> user;
   // Every entry is compared, so that the time says nothing of which one fits.
   if (!generated_sha256_.empty() && equal_in_constant_time(digest, generated_sha256_))

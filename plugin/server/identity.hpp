@@ -43,6 +43,6 @@ class Identity {
 };
 
 // Lower-case hex.
-[[nodiscard]] std::string sha256_hex(std::string_view text);
+[[nodiscard]] std::string sha256_of(std::string_view text);
 
 }  // namespace bindcast

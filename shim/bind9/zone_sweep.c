@@ -67,10 +67,7 @@ free_sights(struct zone_sight *sights) {
 
 void
 zone_sight_free(struct zone_sight *sight) {
-	zone_database_release(&sight->db, &sight->version);
-	if (sight->mctx != NULL) {
-		isc_mem_detach(&sight->mctx);
-	}
+	zone_content_release(&sight->content);
 	free(sight->view);
 	free(sight->journal);
 	free(sight);
@@ -161,9 +158,7 @@ look_at(dns_zone_t *zone, struct zone_sight *sight) {
 	sight->automatic = dns_zone_getautomatic(zone);
 	sight->added = dns_zone_getadded(zone);
 	sight->private_type = dns_zone_getprivatetype(zone);
-	if (dns_zone_getdb(zone, &sight->db) == ISC_R_SUCCESS) {
-		dns_db_currentversion(sight->db, &sight->version);
-	} else if (sight->transferred) {
+	if (!zone_content_attach(zone, &sight->content) && sight->transferred) {
 		isc_time_t now, expiry;
 		dns_zone_getexpiretime(zone, &expiry);
 		sight->expired = !isc_time_isepoch(&expiry) && isc_time_now(&now) == ISC_R_SUCCESS &&
@@ -174,7 +169,7 @@ look_at(dns_zone_t *zone, struct zone_sight *sight) {
 /* Takes over what `sight` references, with texts of its own; NULL (and `sight` as it was) when memory is short. */
 static struct zone_sight *
 keep_sight(dns_zone_t *zone, struct zone_sight *sight) {
-	const char *journal = sight->db == NULL ? NULL : dns_zone_getjournal(zone);
+	const char *journal = sight->content.db == NULL ? NULL : dns_zone_getjournal(zone);
 	struct zone_sight *kept = malloc(sizeof(*kept));
 	char *view = strdup(sight->view), *journal_copy = journal == NULL ? NULL : strdup(journal);
 	if (kept == NULL || view == NULL || (journal != NULL && journal_copy == NULL)) {
@@ -186,11 +181,7 @@ keep_sight(dns_zone_t *zone, struct zone_sight *sight) {
 	*kept = *sight;
 	kept->view = view;
 	kept->journal = journal_copy;
-	if (kept->db != NULL) {
-		isc_mem_attach(dns_zone_getmctx(zone), &kept->mctx);
-	}
-	sight->db = NULL;
-	sight->version = NULL;
+	sight->content = (struct zone_content){ 0 };
 	return kept;
 }
 
@@ -225,7 +216,8 @@ is_news(uint64_t number, struct zone_sight *sight) {
 			entry->type = sight->type;
 			entry->policy_zone = sight->policy_zone;
 			entry->automatic = sight->automatic;
-			news = !entry->ignored && (entry->db != sight->db || entry->version != sight->version);
+			news = !entry->ignored && (entry->content.db != sight->content.db ||
+						   entry->content.version != sight->content.version);
 		}
 	}
 	pthread_mutex_unlock(&lock);
@@ -292,7 +284,7 @@ look_at_next(uint64_t number) {
 				step = STEP_FAILED;
 			}
 		}
-		zone_database_release(&sight.db, &sight.version);
+		zone_content_release(&sight.content);
 	}
 	dns_zone_detach(&item.zone);
 	return step;

@@ -31,10 +31,8 @@ struct zone_sight {
 	bool policy_zone, automatic, added;
 	bool expired; /* not loaded, and its time of expiry has passed */
 	dns_rdatatype_t private_type;
-	dns_db_t *db; /* NULL: not loaded */
-	dns_dbversion_t *version;
-	char *journal;	 /* NULL: none */
-	isc_mem_t *mctx; /* attached; NULL without db */
+	struct zone_content content; /* none: not loaded */
+	char *journal;		     /* NULL: none */
 };
 
 struct zone_sweep {

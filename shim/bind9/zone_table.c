@@ -127,14 +127,3 @@ zone_table_free(struct zone_table *table) {
 	free(table->buckets);
 	*table = (struct zone_table){ 0 };
 }
-
-void
-zone_database_release(dns_db_t **db, dns_dbversion_t **version) {
-	if (*db == NULL) {
-		return;
-	}
-	if (*version != NULL) {
-		dns_db_closeversion(*db, version, false);
-	}
-	dns_db_detach(db);
-}

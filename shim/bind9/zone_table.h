@@ -2,7 +2,7 @@
  * The zones the watch knows, by view name and origin: a hash table.
  *
  * A zone is known by name, never by address, so a reload that replaces views or zones neither deletes nor creates it.
- * Not locked: zone_sweep.h says who may use it when. An entry owns the database and version it holds.
+ * Not locked: zone_sweep.h says who may use it when. An entry owns the content it holds.
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "shim/bind9/compat.h"
+#include "shim/bind9/zone_content.h"
 
 /* What names a zone. The redirect zone of a view has the origin ".", as the root zone may have beside it. */
 struct zone_key {
@@ -24,8 +25,7 @@ struct zone_entry {
 	struct zone_entry *next; /* in its bucket */
 	uint32_t hash;
 	uint64_t seen;		 /* the last sweep that met it */
-	dns_db_t *db;		 /* NULL: not loaded, or ignored */
-	dns_dbversion_t *version; /* open, read only */
+	struct zone_content content; /* none: not loaded, or ignored */
 	bool has_serial;
 	uint32_t serial;
 	const char *type;	 /* static */
@@ -62,7 +62,3 @@ zone_table_filter(struct zone_table *table, bool (*keep)(struct zone_entry *entr
 /* Frees the table itself, which must be empty. */
 void
 zone_table_free(struct zone_table *table);
-
-/* Closes the version and detaches the database of a pair, if it holds one. */
-void
-zone_database_release(dns_db_t **db, dns_dbversion_t **version);

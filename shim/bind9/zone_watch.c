@@ -101,11 +101,9 @@ happened(enum bindcast_zone_happening what, const struct zone_entry *entry, cons
 /* The entry lets go of what it held and takes what the sight holds. */
 static void
 take_content(struct zone_entry *entry, struct zone_sight *sight, bool has_serial, uint32_t serial) {
-	zone_database_release(&entry->db, &entry->version);
-	entry->db = sight->db;
-	entry->version = sight->version;
-	sight->db = NULL;
-	sight->version = NULL;
+	zone_content_release(&entry->content);
+	entry->content = sight->content;
+	sight->content = (struct zone_content){ 0 };
 	entry->has_serial = has_serial;
 	entry->serial = serial;
 }
@@ -113,8 +111,8 @@ take_content(struct zone_entry *entry, struct zone_sight *sight, bool has_serial
 static bool
 read_serial(const struct zone_sight *sight, uint32_t *serial) {
 	*serial = 0;
-	return (dns_db_iszone(sight->db) || dns_db_isstub(sight->db)) &&
-	       dns_db_getsoaserial(sight->db, sight->version, serial) == ISC_R_SUCCESS;
+	return (dns_db_iszone(sight->content.db) || dns_db_isstub(sight->content.db)) &&
+	       dns_db_getsoaserial(sight->content.db, sight->content.version, serial) == ISC_R_SUCCESS;
 }
 
 static struct zone_entry *
@@ -162,7 +160,7 @@ zone_loaded(struct zone_entry *entry, struct zone_sight *sight, bool has_serial,
 
 static void
 zone_unloaded(struct zone_entry *entry, const struct zone_sight *sight) {
-	zone_database_release(&entry->db, &entry->version);
+	zone_content_release(&entry->content);
 	if (sight->expired) {
 		happened(BINDCAST_ZONE_EXPIRED, entry, "transfer");
 	}
@@ -170,7 +168,7 @@ zone_unloaded(struct zone_entry *entry, const struct zone_sight *sight) {
 
 static void
 zone_differs(struct zone_entry *entry, struct zone_sight *sight, bool has_serial, uint32_t serial) {
-	const bool swapped = entry->db != sight->db;
+	const bool swapped = entry->content.db != sight->content.db;
 	/* A reload loads each zone once; the next time it is the administrator again. */
 	const bool by_reload = swapped && !sight->transferred && watch.reload.under_way &&
 			       entry->reloaded_at_ms != watch.reload.since_ms;
@@ -190,15 +188,15 @@ zone_differs(struct zone_entry *entry, struct zone_sight *sight, bool has_serial
 		const struct zone_diff diff = { .runtime = watch.runtime,
 						.zone = &zone,
 						.transferred = sight->transferred,
-						.old_db = entry->db,
-						.new_db = sight->db,
-						.old_version = entry->version,
-						.new_version = sight->version,
+						.old_db = entry->content.db,
+						.new_db = sight->content.db,
+						.old_version = entry->content.version,
+						.new_version = sight->content.version,
 						.has_serials = has_serial && entry->has_serial,
 						.old_serial = entry->serial,
 						.new_serial = serial,
 						.journal = sight->journal,
-						.mctx = sight->mctx,
+						.mctx = sight->content.mctx,
 						.correlation = by_reload ? watch.reload.correlation : NULL,
 						.private_type = sight->private_type,
 						.dnssec_records = watch.options.dnssec_records,
@@ -217,15 +215,15 @@ process(struct zone_sight *sight, uint64_t sweep) {
 	if (entry == NULL || entry->ignored) {
 		return;
 	}
-	if (sight->db == NULL) {
-		if (entry->db != NULL) {
+	if (sight->content.db == NULL) {
+		if (entry->content.db != NULL) {
 			zone_unloaded(entry, sight);
 		}
 		return;
 	}
 	uint32_t serial;
 	const bool has_serial = read_serial(sight, &serial);
-	if (entry->db == NULL) {
+	if (entry->content.db == NULL) {
 		zone_loaded(entry, sight, has_serial, serial);
 	} else {
 		zone_differs(entry, sight, has_serial, serial);
@@ -241,7 +239,7 @@ keep_if_seen(struct zone_entry *entry, void *closure) {
 		return true;
 	}
 	const bool hidden = entry->ignored || (entry->automatic && watch.builtin_changed);
-	zone_database_release(&entry->db, &entry->version);
+	zone_content_release(&entry->content);
 	if (!hidden && !stopping()) {
 		happened(BINDCAST_ZONE_DELETED, entry, watch.reload.noted ? "config" : "delzone");
 	}
@@ -251,7 +249,7 @@ keep_if_seen(struct zone_entry *entry, void *closure) {
 static bool
 keep_none(struct zone_entry *entry, void *closure) {
 	(void)closure;
-	zone_database_release(&entry->db, &entry->version);
+	zone_content_release(&entry->content);
 	return false;
 }
 
@@ -261,7 +259,7 @@ ask_again_whether_ignored(struct zone_entry *entry, void *closure) {
 	(void)closure;
 	const bool ignored = bindcast_zone_ignored(watch.runtime, entry->name);
 	if (ignored && !entry->ignored) {
-		zone_database_release(&entry->db, &entry->version);
+		zone_content_release(&entry->content);
 	}
 	entry->adopt = entry->adopt || (entry->ignored && !ignored);
 	entry->ignored = ignored;

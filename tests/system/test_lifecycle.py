@@ -65,22 +65,42 @@ class StopTest(unittest.TestCase):
 
 
 class RestartTest(unittest.TestCase):
-    """What is announced at a start is gone before a client can be there, so these look at what keeps it."""
+    """A start is announced before any client can be there; `since` asks for what came before."""
 
-    def state(self, named) -> str:
-        return (named.folder / "bindcast.state").read_text()
+    def announced(self, named, kind: str) -> list[dict]:
+        """The service events since the runtime started."""
+        with Client(named) as client:
+            epoch = client.wait_message("connection_established")["data"]["epoch"]
+            client.subscribe(categories=["system"], since=f"{epoch}-0")
+            client.wait_event("service_started")
+            return client.of(kind)
 
-    def test_the_state_tells_an_orderly_stop_from_a_crash(self):
+    def test_the_first_start(self):
         with Named(ZONES) as named:
-            self.assertEqual("running\n", wait_until(lambda: self.state(named), "the state"))
+            (started,) = self.announced(named, "service_started")
+            self.assertEqual(named.process.pid, started["data"]["pid"])
+            self.assertTrue(started["data"]["host_version"].startswith("9."))
+            self.assertEqual(("high", "info"), (started["priority"], started["severity"]))
+            self.assertEqual([], self.announced(named, "service_restarted"))
+
+    def test_an_orderly_stop_and_a_crash_are_told_apart(self):
+        with Named(ZONES) as named:
             named.stop()
-            self.assertEqual("stopped\n", self.state(named))
             named.start()
-            wait_until(lambda: self.state(named) == "running\n", "the state")
+            self.assertEqual([], self.announced(named, "service_restarted"))
             named.kill()
-            self.assertEqual("running\n", self.state(named))
             named.start()
+            (restarted,) = self.announced(named, "service_restarted")
+            self.assertEqual(("high", "warning"), (restarted["priority"], restarted["severity"]))
+            named.stop()
+            named.start()
+            self.assertEqual([], self.announced(named, "service_restarted"))
+
+    def test_a_reload_is_no_start(self):
+        with Named(ZONES) as named:
+            named.rndc("reload")
             named.query("n1.example.com")
+            self.assertEqual(1, len(self.announced(named, "service_started")))
 
     def test_the_token_stays_over_restarts(self):
         with Named(ZONES) as named:

@@ -68,8 +68,8 @@ class FieldsTest(unittest.TestCase):
         self.assertEqual("tcp", self.ask("tcp.example.com", tcp=True)["data"]["transport"])
 
     def test_edns_and_do(self):
-        data = self.ask("edns.example.com", "AAAA", edns=0, dnssec=True, payload=1400)["data"]
-        self.assertEqual({"version": 0, "udp_size": 1400, "do": True}, data["edns"])
+        data = self.ask("edns.example.com", "AAAA", edns=0, dnssec=True, payload=700)["data"]
+        self.assertEqual({"version": 0, "udp_size": 700, "do": True}, data["edns"])
         self.assertEqual("AAAA", data["qtype"])
 
     def test_edns_without_do(self):

@@ -22,6 +22,8 @@ std::atomic<std::size_t> allocations{0};
 
 }  // namespace
 
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // inlined, the pair below looks mismatched
+
 // Counts, so that a test can hold evaluation to its promise not to allocate.
 void* operator new(std::size_t size) {
   ++allocations;
