@@ -12,11 +12,11 @@
 namespace bindcast {
 
 struct QueueState {
-  std::size_t count = 0;           // events that may wait for a batch
-  std::size_t bytes = 0;           // their JSON
-  std::int64_t oldest_us = 0;      // monotonic time at which the oldest of them came; 0: none
-  std::int64_t quiet_since_us = 0; // monotonic time of the last event sent; 0: never
-  bool has_bypass = false;         // events that must not wait are there as well
+  std::size_t count = 0;            // events that may wait for a batch
+  std::size_t bytes = 0;            // their JSON
+  std::int64_t oldest_us = 0;       // monotonic time at which the oldest of them came; 0: none
+  std::int64_t quiet_since_us = 0;  // monotonic time of the last event sent; 0: never
+  bool has_bypass = false;          // events that must not wait are there as well
 };
 
 struct BatchDecision {

@@ -33,6 +33,13 @@ bool ClientQueue::room_for(const EncodedEvent& event, std::size_t lane) const no
 
 ClientQueue::Offered ClientQueue::offer(const EncodedRef& event, Now now, std::uint64_t& dropped) {
   const auto lane = static_cast<std::size_t>(event->event->priority);
+  auto& entries = lanes_[lane].entries;
+  // Events come in order, but for those of a replay: these are put where they belong, unless they wait already.
+  const std::uint64_t offset = event->event->offset;
+  const auto before = [](const Entry& entry, std::uint64_t o) { return entry.event->event->offset < o; };
+  const bool late = !entries.empty() && entries.back().event->event->offset >= offset;
+  if (late && std::lower_bound(entries.begin(), entries.end(), offset, before)->event->event->offset == offset)
+    return Offered::queued;
   ++accepted_;
   if (!fits(event->bytes())) {
     switch (options_.overflow) {
@@ -52,7 +59,9 @@ ClientQueue::Offered ClientQueue::offer(const EncodedRef& event, Now now, std::u
         return Offered::overflow;
     }
   }
-  lanes_[lane].entries.push_back({event, now.mono_us});
+  // Room may have been made in this lane, so the place is looked up now.
+  entries.insert(late ? std::lower_bound(entries.begin(), entries.end(), offset, before) : entries.end(),
+                 {event, now.mono_us});
   lanes_[lane].bytes += event->bytes();
   ++size_;
   bytes_ += event->bytes();

@@ -22,9 +22,9 @@ class ClientQueue {
  public:
   // What happened to the queue when an event was offered.
   enum class Offered : std::uint8_t {
-    queued,    // taken, though others may have been dropped for it
-    dropped,   // refused: it was the least important, or the newest
-    overflow   // refused, and the policy says that the client must go
+    queued,   // taken, though others may have been dropped for it
+    dropped,  // refused: it was the least important, or the newest
+    overflow  // refused, and the policy says that the client must go
   };
 
   ClientQueue(const QueueOptions& options, bool bypass);
@@ -32,7 +32,8 @@ class ClientQueue {
   // New bounds; what no longer fits is dropped by the policy (by `disconnect` nothing is).
   void configure(const QueueOptions& options, bool bypass);
 
-  // `dropped` is increased by the number of events that were lost, the offered one included.
+  // `dropped` is increased by the number of events that were lost, the offered one included. An event that waits here
+  // already is not taken twice and not counted again.
   Offered offer(const EncodedRef& event, Now now, std::uint64_t& dropped);
 
   // The first event that must not wait; empty when there is none.

@@ -14,7 +14,7 @@ namespace bindcast {
 namespace {
 
 constexpr std::int64_t kListenRetryUs = 5'000'000;
-constexpr std::int64_t kCloseBoundUs = 2'000'000;  // a peer that does not take its close frame is cut off
+constexpr int kCloseBoundSeconds = 2;  // a peer that does not take or answer its close frame is cut off
 constexpr int kMaxNoiseLines = 20;                 // of libwebsockets' own log, per second
 constexpr unsigned kSpareDescriptors = 64;
 
@@ -227,6 +227,9 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
       case LWS_CALLBACK_SERVER_WRITEABLE:
         if (Connection* c = connection()) return server->writeable(*c, read_clock());
         break;
+      case LWS_CALLBACK_TIMER:
+        if (const Connection* c = connection(); c != nullptr && c->close_sent) return -1;
+        break;
       case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         if (Connection* c = connection(); c != nullptr && length >= 2) {
           const auto* code = static_cast<const unsigned char*>(in);
@@ -288,6 +291,7 @@ void Server::received(Connection& connection, std::string_view part, Now now) {
 
 int Server::writeable(Connection& connection, Now now) {
   lws* wsi = connection.wsi;
+  if (connection.close_sent) return 0;
   if (connection.ping_due) {
     connection.ping_due = false;
     unsigned char ping[LWS_PRE];
@@ -303,14 +307,19 @@ int Server::writeable(Connection& connection, Now now) {
     shared_.touched = true;
     return written < 0 ? -1 : 0;
   }
-  if (const auto& order = session.close_order()) {
-    std::string reason = order->reason.substr(0, 120);
-    lws_close_reason(wsi, static_cast<lws_close_status>(order->code), reinterpret_cast<unsigned char*>(reason.data()),
-                     reason.size());
-    connection.close_sent = true;
-    return -1;
-  }
+  if (session.close_order()) begin_close(connection);
   return 0;
+}
+
+// libwebsockets 4.1 takes -1 from a WRITEABLE callback for a dead socket, and then sends no close frame, whatever
+// lws_close_reason said. From a TIMER callback it does, so the connection is ended there.
+void Server::begin_close(Connection& connection) {
+  const CloseOrder& order = *connection.session->close_order();
+  std::string reason = order.reason.substr(0, 120);  // a control frame holds 125 bytes
+  lws_close_reason(connection.wsi, static_cast<lws_close_status>(order.code),
+                   reinterpret_cast<unsigned char*>(reason.data()), reason.size());
+  connection.close_sent = true;
+  lws_set_timer_usecs(connection.wsi, 1);
 }
 
 void Server::closed(lws* wsi, Now now) {
@@ -332,6 +341,7 @@ void Server::schedule(Now now) {
   std::int64_t next = -1;
   for (const auto& entry : connections_) {
     Connection& connection = *entry.second;
+    if (connection.close_sent) continue;
     const std::int64_t due = connection.session->due_us(now);
     if (connection.ping_due || connection.session->close_order() || (due >= 0 && due <= now.mono_us)) {
       lws_callback_on_writable(connection.wsi);
@@ -366,7 +376,7 @@ void Server::tick(Now now) {
     const std::int64_t silent = now.mono_us - connection.heard_us;
     if (connection.session->close_order()) {
       if (connection.closing_since_us == 0) connection.closing_since_us = now.mono_us;
-      if (now.mono_us - connection.closing_since_us >= kCloseBoundUs)
+      if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000)
         lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
     } else if (silent >= 2 * heartbeat) {
       log_(LogLevel::info, "a client does not answer pings and is dropped");

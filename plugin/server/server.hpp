@@ -51,7 +51,7 @@ class Server {
     std::vector<unsigned char> write;  // libwebsockets may refer to it until the next WRITEABLE
     std::int64_t heard_us = 0;
     bool ping_due = false;
-    bool close_sent = false;
+    bool close_sent = false;  // the close frame is libwebsockets' business by now
     std::int64_t closing_since_us = 0;
     int peer_code = 0;
   };
@@ -74,6 +74,7 @@ class Server {
   void established(lws* wsi, Now now);
   void received(Connection& connection, std::string_view part, Now now);
   int writeable(Connection& connection, Now now);
+  void begin_close(Connection& connection);
   void closed(lws* wsi, Now now);
   void schedule(Now now);
   [[nodiscard]] Json status(Now now) const;

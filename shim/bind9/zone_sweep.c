@@ -25,6 +25,7 @@ struct collection {
 	size_t count, room;
 	char **views;
 	size_t view_count;
+	uint64_t views_mark;
 	bool failed;
 };
 
@@ -114,6 +115,8 @@ collect_view(dns_view_t *view, void *closure) {
 		return;
 	}
 	++collection->view_count;
+	/* A new view is made while the old one still exists, so its address is another. */
+	collection->views_mark = (collection->views_mark ^ (uintptr_t)view) * 1099511628211u;
 
 	dns_zt_t *zonetable = NULL;
 	dns_zone_t *redirect = NULL;
@@ -381,6 +384,7 @@ withdraw(struct zone_sweep *out) {
 	pthread_mutex_lock(&lock);
 	*out = (struct zone_sweep){ .number = sweep.number,
 				    .views = sweep.collection.view_count,
+				    .views_mark = sweep.collection.views_mark,
 				    .busy_ns = sweep.busy_ns,
 				    .sights = sweep.sights };
 	struct collection collection = sweep.collection;

@@ -38,6 +38,7 @@ struct zone_sight {
 struct zone_sweep {
 	uint64_t number; /* entries seen have it in their `seen` */
 	size_t views;
+	uint64_t views_mark; /* another one when a (re)load has replaced the views */
 	uint64_t busy_ns; /* how long the task worked for it */
 	struct zone_sight *sights;
 };

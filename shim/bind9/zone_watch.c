@@ -52,6 +52,8 @@ static struct {
 	bool builtin_changed;	 /* events.zones.builtin is not what it was in the last complete sweep */
 	bool builtin_before;
 	struct reload reload;	 /* as the sweep under way began */
+	uint64_t views_mark;	 /* of the last complete sweep */
+	bool views_replaced;	 /* since the last complete sweep; may be seen before the reload is noted */
 } watch;
 
 static void
@@ -134,9 +136,8 @@ meet_zone(const struct zone_sight *sight, uint64_t sweep) {
 	if (!watch.swept) {
 		entry->load_cause = "startup";
 	} else {
-		entry->load_cause = sight->added	     ? "addzone"
-				    : watch.reload.under_way ? "config"
-							     : "unknown";
+		const bool by_config = watch.reload.under_way || watch.views_replaced;
+		entry->load_cause = sight->added ? "addzone" : by_config ? "config" : "unknown";
 		if (!entry->ignored && !entry->adopt) {
 			happened(BINDCAST_ZONE_CREATED, entry, entry->load_cause);
 		}
@@ -241,7 +242,7 @@ keep_if_seen(struct zone_entry *entry, void *closure) {
 	const bool hidden = entry->ignored || (entry->automatic && watch.builtin_changed);
 	zone_content_release(&entry->content);
 	if (!hidden && !stopping()) {
-		happened(BINDCAST_ZONE_DELETED, entry, watch.reload.noted ? "config" : "delzone");
+		happened(BINDCAST_ZONE_DELETED, entry, watch.reload.noted || watch.views_replaced ? "config" : "delzone");
 	}
 	return false;
 }
@@ -330,6 +331,7 @@ sweep_once(void) {
 	if (!run_sweep(&sweep)) {
 		return 0;
 	}
+	watch.views_replaced = watch.swept && sweep.views_mark != watch.views_mark;
 	while (sweep.sights != NULL) {
 		struct zone_sight *sight = sweep.sights;
 		sweep.sights = sight->next;
@@ -342,6 +344,7 @@ sweep_once(void) {
 	if (sweep.views != 0) {
 		zone_table_filter(&watch.table, keep_if_seen, &sweep.number);
 		watch.swept = true;
+		watch.views_mark = sweep.views_mark;
 		watch.builtin_before = watch.options.builtin;
 		end_reload();
 	}

@@ -17,7 +17,8 @@ bool
 zone_watch_start(bindcast_runtime *runtime);
 
 /*
- * Ends the thread, releasing every BIND reference. Returns within a fraction of a second: a diff under way looks at
+ * Ends the thread, releasing every BIND reference; superseded versions go by an event on their zone's own task
+ * (zone_content.h), which named runs before it exits. Returns within a fraction of a second: a diff under way looks at
  * the stop flag at every step, and the thread never waits for the task without looking at it too. Any named thread,
  * also one that the task would run on.
  */

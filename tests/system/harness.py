@@ -372,6 +372,8 @@ class Named:
     def query(self, name: str, rdtype: str = "A", *, rdclass="IN", tcp=False, timeout: float = 10, source="127.0.0.1",
               edns=-1, dnssec=False, key=None, flags=None, payload=1232):
         """One question and its answer, by dnspython."""
+        if self.process.poll() is not None:
+            raise HarnessError(f"named has ended with {self.process.returncode}:\n{self.log()[-4000:]}")
         message = dns.message.make_query(name, rdtype, rdclass, use_edns=False if edns < 0 else edns,
                                          want_dnssec=dnssec, payload=payload if edns >= 0 or dnssec else None)
         if flags is not None:

@@ -59,6 +59,20 @@ void priorities_do_not_change_the_order(void**) {
   assert_offsets(f.take_all(), {1, 2, 3, 4});
 }
 
+void a_replayed_event_takes_its_place_and_comes_once(void**) {
+  Fixture f(options(10));
+  for (const std::uint64_t offset : {5, 8, 3, 8, 6, 5, 9, 4})
+    f.offer(offset, offset == 6 ? Priority::low : Priority::normal);
+  assert_int_equal(f.queue.accepted(), 6);
+  assert_offsets(f.take_all(), {3, 4, 5, 6, 8, 9});
+
+  Fixture full(options(2));
+  full.offer(5, Priority::low);
+  full.offer(6, Priority::low);
+  assert_int_equal(full.offer(4, Priority::low), Offered::queued);  // the oldest of those that wait goes for it
+  assert_offsets(full.take_all(), {4, 6});
+}
+
 void critical_and_urgent_go_ahead_when_bypass_is_on(void**) {
   Fixture f(options(10), true);
   f.offer(1);
@@ -238,6 +252,7 @@ void the_counters_always_add_up(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(priorities_do_not_change_the_order),
+      cmocka_unit_test(a_replayed_event_takes_its_place_and_comes_once),
       cmocka_unit_test(critical_and_urgent_go_ahead_when_bypass_is_on),
       cmocka_unit_test(a_batch_keeps_its_bounds_but_is_never_empty),
       cmocka_unit_test(drop_lowest_keeps_what_matters_most),

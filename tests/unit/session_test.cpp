@@ -1,0 +1,619 @@
+// The protocol of one connection, without a socket and with a hand-driven clock.
+
+#include "harness.hpp"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <fstream>
+#include <memory>
+#include <vector>
+
+#include "plugin/server/session.hpp"
+
+namespace {
+
+using namespace bindcast;
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kSecond = 1'000'000;
+
+// Of "viewer-token".
+constexpr char kViewerTokenSha256[] = "d036bd6d01a1cae081d39a2f8dab751dc042de814fd60df31fcb553170950f29";
+
+// A hub, an identity with an admin and a viewer, and a clock. `users` is what the server would count.
+struct House {
+  std::string folder;
+  std::string admin_token;
+  Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, Now{}};
+  Now now{.mono_us = 1'000 * kSecond, .wall_us = 1'795'442'531 * kSecond};
+  Options options;
+  std::unique_ptr<Identity> identity;
+  std::unique_ptr<SessionShared> shared;
+  std::size_t sessions_of_user = 0;
+
+  explicit House(Options wanted = {}) : options(std::move(wanted)) {
+    char name[] = "/tmp/bindcast-session-XXXXXX";
+    folder = mkdtemp(name);
+    options.auth.tokens.push_back({.name = "vic", .sha256 = kViewerTokenSha256, .roles = {"viewer"}});
+    identity = std::make_unique<Identity>(options.auth, folder, [](LogLevel, const std::string&) {});
+    std::ifstream(folder + "/bindcast.token") >> admin_token;
+    shared = std::make_unique<SessionShared>(SessionShared{.hub = hub,
+                                                           .identity = *identity,
+                                                           .options = options,
+                                                           .status = [](Now) { return Json(json_object()); },
+                                                           .sessions_of = [this](auto) { return sessions_of_user; }});
+    hub.configure(options);
+  }
+  ~House() {
+    unlink((folder + "/bindcast.token").c_str());
+    rmdir(folder.c_str());
+  }
+  void later(std::int64_t us) {
+    now.mono_us += us;
+    now.wall_us += us;
+  }
+  std::uint64_t emit(EventType type, const std::string& zone = "example.com",
+                     std::optional<Priority> priority = std::nullopt) {
+    Event event = make_event(type);
+    if (priority) event.priority = *priority;
+    event.data.add("zone", zone);
+    return hub.emit(std::move(event), now);
+  }
+};
+
+struct Client {
+  House& house;
+  Session session;
+
+  explicit Client(House& h, std::optional<std::string> token = std::nullopt,
+                  Subprotocol subprotocol = Subprotocol::plain)
+      : house(h), session(*h.shared, "192.0.2.7", subprotocol) {
+    session.open(std::move(token), house.now);
+  }
+  // An admitted admin whose welcome has been read.
+  static std::unique_ptr<Client> admin(House& h, Subprotocol subprotocol = Subprotocol::plain) {
+    auto client = std::make_unique<Client>(h, h.admin_token, subprotocol);
+    (void)client->read();
+    return client;
+  }
+  void say(const std::string& text) { session.receive(text, house.now); }
+  // Everything that is due now.
+  std::vector<std::string> read() {
+    std::vector<std::string> texts;
+    while (auto out = session.next(house.now)) texts.push_back(std::move(out->bytes));
+    return texts;
+  }
+  std::string one() {
+    auto texts = read();
+    assert_int_equal(texts.size(), 1);
+    return texts.empty() ? "" : texts[0];
+  }
+  // The answer; events may follow it.
+  std::string ask(const std::string& text) {
+    say(text);
+    auto texts = read();
+    assert_int_not_equal(texts.size(), 0);
+    return texts.empty() ? "" : texts[0];
+  }
+  [[nodiscard]] int close_code() const { return session.close_order() ? session.close_order()->code : 0; }
+};
+
+bool holds(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// ── Entry ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void a_token_in_the_handshake_is_welcomed(void**) {
+  House house;
+  Client client(house, house.admin_token);
+  const std::string welcome = client.one();
+  assert_contains(welcome, "\"type\":\"connection_established\"");
+  assert_contains(welcome, "\"roles\":[\"admin\"]");
+  assert_contains(welcome, "\"epoch\":\"e\"");
+  assert_contains(welcome, "\"offset\":");
+  assert_contains(welcome, "\"max_message_bytes\":65536");
+  assert_false(holds(welcome, house.admin_token));
+}
+
+void a_token_in_the_first_message_is_welcomed(void**) {
+  House house;
+  Client client(house);
+  assert_int_equal(client.read().size(), 0);
+  const std::string welcome =
+      client.ask(R"({"type":"authenticate","id":4,"data":{"token":")" + house.admin_token + R"("}})");
+  assert_contains(welcome, "connection_established");
+  assert_int_equal(client.close_code(), 0);
+}
+
+void a_wrong_token_ends_with_4401_and_is_told_to_admins_without_the_token(void**) {
+  House house;
+  const auto admin = Client::admin(house);
+  admin->ask(R"({"type":"subscribe","data":{"event_types":["authentication_failed"]}})");
+  Client in_header(house, "wrong-secret");
+  assert_int_equal(in_header.close_code(), 4401);
+  Client in_message(house);
+  in_message.say(R"({"type":"authenticate","data":{"token":"wrong-secret"}})");
+  assert_int_equal(in_message.close_code(), 4401);
+  const auto told = admin->read();
+  assert_int_equal(told.size(), 2);
+  for (const std::string& text : told) {
+    assert_contains(text, "\"authentication_failed\"");
+    assert_contains(text, "192.0.2.7");
+    assert_false(holds(text, "wrong-secret"));
+  }
+}
+
+void silence_ends_with_4408_after_five_seconds(void**) {
+  House house;
+  Client client(house);
+  assert_int_equal(client.session.due_us(house.now), house.now.mono_us + 5 * kSecond);
+  house.later(5 * kSecond - 1);
+  client.session.tick(house.now);
+  assert_int_equal(client.close_code(), 0);
+  house.later(1);
+  client.session.tick(house.now);
+  assert_int_equal(client.close_code(), 4408);
+}
+
+void nothing_is_served_before_the_token(void**) {
+  House house;
+  Client client(house);
+  client.say(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  house.emit(EventType::zone_created);
+  for (const std::string& text : client.read()) assert_contains(text, "AUTH_FAILED");
+  assert_int_equal(house.hub.subscribers().size(), 0);
+}
+
+void one_user_too_many_ends_with_4429(void**) {
+  House house;
+  house.sessions_of_user = house.options.server.max_connections_per_user;
+  Client client(house, house.admin_token);
+  assert_int_equal(client.close_code(), 4429);
+  assert_int_equal(house.hub.subscribers().size(), 0);
+}
+
+void coming_and_going_are_events_for_admins(void**) {
+  House house;
+  const auto admin = Client::admin(house);
+  admin->ask(R"({"type":"subscribe","data":{"categories":["connection"]}})");
+  (void)admin->read();
+  {
+    Client guest(house, "viewer-token");
+    (void)guest.read();
+    const std::string came = admin->one();
+    assert_contains(came, "\"connection_established\"");
+    assert_contains(came, "\"user\":\"vic\"");
+    guest.session.closed(1001, "bye", house.now);
+  }
+  const std::string went = admin->one();
+  assert_contains(went, "\"connection_closed\"");
+  assert_contains(went, "\"code\":1001");
+  assert_contains(went, "\"messages\":1");
+  assert_int_equal(house.hub.subscribers().size(), 1);
+}
+
+// ── Subscriptions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void a_subscription_brings_what_it_names_and_nothing_else(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  const std::string answer = client->ask(
+      R"({"type":"subscribe","id":"s1","data":{"event_types":["zone_created"],"categories":["security"]}})");
+  assert_contains(answer, "\"type\":\"subscription_updated\"");
+  assert_contains(answer, "\"reply_to\":\"s1\"");
+  assert_contains(answer, "\"errors\":[]");
+  house.emit(EventType::zone_created);
+  house.emit(EventType::zone_deleted);
+  house.emit(EventType::rpz_update);
+  const auto events = client->read();
+  assert_int_equal(events.size(), 2);
+  assert_contains(events[0], "\"type\":\"zone_created\"");
+  assert_contains(events[1], "\"type\":\"rpz_update\"");
+}
+
+void the_old_names_of_requests_do_the_same(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe_events","data":{"event_types":["zone_created"]}})");
+  client->ask(R"({"type":"subscribe_category","data":{"categories":["security"]}})");
+  house.emit(EventType::zone_created);
+  house.emit(EventType::rpz_update);
+  assert_int_equal(client->read().size(), 2);
+  client->ask(R"({"type":"unsubscribe_events","data":{"event_types":["zone_created"]}})");
+  house.emit(EventType::zone_created);
+  assert_int_equal(client->read().size(), 0);
+  assert_contains(client->ask(R"({"type":"get_subscription_info"})"), "\"subscription_info\"");
+  assert_contains(client->ask(R"({"type":"set_message_preferences","data":{"batch":true}})"), "\"batch\":true");
+}
+
+void unknown_names_are_said_while_the_others_take_effect(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  const std::string answer = client->ask(
+      R"({"type":"subscribe","data":{"event_types":["zone_created","no_such"],"categories":["nor_this"]}})");
+  assert_contains(answer, "subscription_updated");
+  assert_contains(answer, "no_such");
+  assert_contains(answer, "nor_this");
+  house.emit(EventType::zone_created);
+  assert_int_equal(client->read().size(), 1);
+
+  const std::string none = client->ask(R"({"type":"subscribe","data":{"event_types":["no_such"],"name":"x"}})");
+  assert_contains(none, "SUBSCRIPTION_FAILED");
+  assert_int_equal(client->session.subscriptions.size(), 1);
+}
+
+void a_bad_filter_is_refused_with_its_column_and_changes_nothing(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  const std::string answer =
+      client->ask(R"({"type":"subscribe","id":1,"data":{"event_types":["zone_created"],"filter":"zone = "}})");
+  assert_contains(answer, "SUBSCRIPTION_FAILED");
+  assert_contains(answer, "\"column\":");
+  assert_contains(answer, "\"reply_to\":1");
+  assert_int_equal(client->session.subscriptions.size(), 0);
+}
+
+void conditions_of_a_subscription_hold(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(
+      R"({"type":"subscribe","data":{"categories":["dns"],"min_priority":"high","filter":"zone = \"a.test\""}})");
+  house.emit(EventType::zone_deleted, "a.test");
+  house.emit(EventType::zone_deleted, "b.test");
+  house.emit(EventType::zone_created, "a.test");  // normal
+  assert_contains(client->one(), "\"zone\":\"a.test\"");
+}
+
+void values_of_the_wrong_kind_are_refused_and_answered(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  for (const char* data :
+       {R"({"event_types":"zone_created"})", R"({"event_types":[1,null]})", R"({"sample":-1})", R"({"sample":0})",
+        R"({"sample":1e300})", R"({"sample":"2"})", R"({"min_priority":"utmost"})", R"({"min_severity":7})",
+        R"({"filter":5})", R"({"categories":[""]})", R"({"categories":{}})"}) {
+    const std::string answer = client->ask(std::string(R"({"type":"subscribe","id":"q","data":)") + data + "}");
+    assert_contains(answer, "SUBSCRIPTION_FAILED");
+    assert_contains(answer, "\"reply_to\":\"q\"");
+  }
+  assert_int_equal(client->session.subscriptions.size(), 0);
+  assert_int_equal(client->close_code(), 0);
+}
+
+void admin_events_are_refused_to_others(void**) {
+  House house;
+  Client viewer(house, "viewer-token");
+  (void)viewer.read();
+  const std::string answer = viewer.ask(R"({"type":"subscribe","data":{"event_types":["audit_log","zone_created"]}})");
+  assert_contains(answer, "PERMISSION_DENIED");
+  assert_contains(answer, "subscription_updated");
+  viewer.ask(R"({"type":"subscribe","data":{"categories":["audit","connection"]}})");
+  house.emit(EventType::audit_log);
+  house.emit(EventType::connection_error);
+  assert_int_equal(viewer.read().size(), 0);
+  house.emit(EventType::zone_created);
+  assert_int_equal(viewer.read().size(), 1);
+}
+
+void names_keep_subscriptions_apart(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"name":"a","event_types":["zone_created"]}})");
+  client->ask(R"({"type":"subscribe","data":{"name":"b","event_types":["zone_deleted"]}})");
+  client->ask(R"({"type":"subscribe","data":{"name":"a","event_types":["zone_updated"]}})");  // replaces
+  assert_int_equal(client->session.subscriptions.size(), 2);
+  house.emit(EventType::zone_created);
+  assert_int_equal(client->read().size(), 0);
+  house.emit(EventType::zone_updated);
+  house.emit(EventType::zone_deleted);
+  assert_int_equal(client->read().size(), 2);
+  client->ask(R"({"type":"unsubscribe","data":{"name":"a"}})");
+  house.emit(EventType::zone_updated);
+  assert_int_equal(client->read().size(), 0);
+  const std::string list = client->ask(R"({"type":"get_subscriptions"})");
+  assert_contains(list, "zone_deleted");
+  assert_false(holds(list, "zone_updated"));
+}
+
+void the_unnamed_subscription_grows(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_deleted"]}})");
+  house.emit(EventType::zone_created);
+  house.emit(EventType::zone_deleted);
+  assert_int_equal(client->read().size(), 2);
+}
+
+// An emptied subscription would otherwise mean every event.
+void taking_the_last_type_away_takes_everything_away(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"categories":["dns"]}})");
+  client->ask(R"({"type":"unsubscribe","data":{"event_types":["zone_created"]}})");
+  house.emit(EventType::zone_created);
+  assert_int_equal(client->read().size(), 0);
+  house.emit(EventType::zone_deleted);
+  assert_int_equal(client->read().size(), 1);
+  client->ask(R"({"type":"unsubscribe","data":{"categories":["dns"]}})");
+  assert_int_equal(client->session.subscriptions.size(), 0);
+  house.emit(EventType::zone_deleted);
+  house.emit(EventType::rpz_update);
+  assert_int_equal(client->read().size(), 0);
+}
+
+void there_is_an_end_to_subscriptions(void**) {
+  Options options;
+  options.rate_limit.messages_per_minute = 1000;
+  House house(options);
+  const auto client = Client::admin(house);
+  for (int i = 0; i < 64; ++i)
+    assert_contains(client->ask(R"({"type":"subscribe","data":{"name":"n)" + std::to_string(i) + "\"}}"),
+                    "subscription_updated");
+  assert_contains(client->ask(R"({"type":"subscribe","data":{"name":"one more"}})"), "SUBSCRIPTION_FAILED");
+}
+
+void a_sample_says_what_it_left_out(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"],"sample":5}})");
+  for (int i = 0; i < 10; ++i) house.emit(EventType::zone_created);
+  house.later(2 * kSecond);
+  int events = 0, gaps = 0;
+  for (const std::string& text : client->read()) {
+    if (holds(text, "\"type\":\"gap\"")) {
+      ++gaps;
+      assert_contains(text, "\"reason\":\"sampled\"");
+      assert_contains(text, "\"count\":8");
+    } else {
+      ++events;
+    }
+  }
+  assert_int_equal(events, 2);
+  assert_int_equal(gaps, 1);
+}
+
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void unknown_requests_get_the_list_of_known_ones(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  const std::string answer = client->ask(R"({"type":"make_coffee","id":"x1"})");
+  assert_contains(answer, "UNKNOWN_TYPE");
+  assert_contains(answer, "\"reply_to\":\"x1\"");
+  assert_contains(answer, "\"subscribe\"");
+  for (const char* later : {"resume", "acknowledge", "publish", "get_connections", "disconnect_user", "broadcast"}) {
+    const std::string text = client->ask(std::string(R"({"type":")") + later + "\"}");
+    assert_contains(text, "UNKNOWN_TYPE");
+    assert_contains(text, "not built yet");
+  }
+  assert_int_equal(client->close_code(), 0);
+}
+
+void small_requests_are_answered(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  assert_contains(client->ask(R"({"type":"ping","id":1})"), R"("type":"pong")");
+  assert_contains(client->ask(R"({"type":"get_status","id":2})"), R"("type":"status")");
+  const std::string statistics = client->ask(R"({"type":"get_statistics","id":3})");
+  assert_contains(statistics, R"("type":"statistics")");
+  assert_contains(statistics, R"("messages_received":3)");
+  client->say(R"({"type":"pong"})");
+  assert_int_equal(client->read().size(), 0);
+}
+
+void offences_are_answered_and_too_many_close_with_1008(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  int answered = 0;
+  for (int i = 0; i < 20 && client->close_code() == 0; ++i) {
+    client->say("no json");
+    answered += static_cast<int>(client->read().size());
+  }
+  assert_int_equal(client->close_code(), 1008);
+  assert_int_equal(answered, 10);
+  // After that nothing is read any more.
+  client->say(R"({"type":"ping"})");
+  assert_int_equal(client->read().size(), 0);
+}
+
+void a_flood_is_limited_and_a_patient_client_is_not(void**) {
+  Options options;
+  options.rate_limit.messages_per_minute = 20;
+  House house(options);
+  const auto client = Client::admin(house);
+  for (int i = 0; i < 20; ++i) assert_contains(client->ask(R"({"type":"ping"})"), "pong");
+  assert_contains(client->ask(R"({"type":"ping"})"), "RATE_LIMITED");
+  house.later(60 * kSecond);
+  for (int i = 0; i < 20; ++i) assert_contains(client->ask(R"({"type":"ping"})"), "pong");
+  for (int i = 0; i < 20; ++i) client->say(R"({"type":"ping"})");
+  assert_int_equal(client->close_code(), 1008);
+}
+
+// ── Delivery ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void events_come_one_by_one_unless_batches_were_asked_for(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  for (int i = 0; i < 3; ++i) house.emit(EventType::zone_created);
+  assert_int_equal(client->read().size(), 3);
+  assert_contains(
+      client->ask(R"({"type":"set_preferences","data":{"batch":true,"max_batch_size":2,"batch_timeout_ms":100}})"),
+      "\"max_batch_size\":2");
+  for (int i = 0; i < 2; ++i) house.emit(EventType::zone_created);
+  const std::string batch = client->one();
+  assert_contains(batch, "\"type\":\"batched_events\"");
+  assert_contains(batch, "\"batch_size\":2");
+  Json parsed(json_loadb(batch.data(), batch.size(), 0, nullptr));
+  assert_int_equal(json_array_size(json_object_get(parsed.get(), "events")), 2);
+  house.emit(EventType::zone_created);
+  assert_int_equal(client->read().size(), 0);
+  assert_int_equal(client->session.due_us(house.now), house.now.mono_us + 100'000);
+  house.later(100'000);
+  assert_contains(client->one(), "\"batch_size\":1");
+  assert_int_equal(house.hub.statistics().events_batched, 3);
+  assert_int_equal(house.hub.statistics().events_immediate, 3);
+}
+
+void an_urgent_event_overtakes_the_batch(void**) {
+  House house;
+  const auto client = Client::admin(house, Subprotocol::json);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created","security_alert"]}})");
+  house.emit(EventType::zone_created);
+  (void)client->read();  // the line is not quiet any more
+  house.emit(EventType::zone_created);
+  house.emit(EventType::security_alert);
+  assert_contains(client->one(), "\"type\":\"security_alert\"");
+  house.later(kSecond);
+  assert_contains(client->one(), "\"zone_created\"");
+}
+
+void preferences_are_bounded(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  for (const char* data : {R"({"max_batch_size":0})", R"({"max_batch_size":"5"})", R"({"max_batch_size":100000000})",
+                           R"({"batch_timeout_ms":0})", R"({"batch_timeout_ms":600000})", R"({"batch":1})",
+                           R"({"profile":"fastest"})", R"({"profile":3})"})
+    assert_contains(client->ask(std::string(R"({"type":"set_preferences","data":)") + data + "}"), "INVALID_MESSAGE");
+  assert_contains(client->ask(R"({"type":"set_preferences","data":{"profile":"low_latency"}})"),
+                  "\"batch_timeout_ms\":100");
+}
+
+void a_full_queue_becomes_a_gap_before_the_next_event(void**) {
+  Options options;
+  options.queues.max_events = 4;
+  House house(options);
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  const std::uint64_t first = house.emit(EventType::zone_created);
+  for (int i = 0; i < 9; ++i) house.emit(EventType::zone_created);
+  const auto texts = client->read();
+  assert_int_equal(texts.size(), 5);
+  assert_contains(texts[0], "\"type\":\"gap\"");
+  assert_contains(texts[0], "\"reason\":\"queue_overflow\"");
+  assert_contains(texts[0], "\"count\":6");
+  assert_contains(texts[0], "\"by_type\":{\"zone_created\":6}");
+  assert_contains(texts[0], "\"from\":\"" + event_id(house.hub.identity(), first) + "\"");
+  assert_contains(texts[0], "\"to\":\"" + event_id(house.hub.identity(), first + 5) + "\"");
+  assert_contains(texts[1], event_id(house.hub.identity(), first + 6));
+  assert_int_equal(house.hub.statistics().dropped[static_cast<std::size_t>(DropReason::queue_overflow)], 6);
+}
+
+void the_policy_disconnect_closes(void**) {
+  Options options;
+  options.queues = {.max_events = 2, .max_bytes = 1024 * 1024, .overflow = OverflowPolicy::disconnect};
+  House house(options);
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  for (int i = 0; i < 3; ++i) house.emit(EventType::zone_created);
+  assert_int_not_equal(client->close_code(), 0);
+}
+
+void what_the_capture_lost_is_told(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["dns_query_log"]}})");
+  house.hub.report_lost(DropReason::capture_overflow, {EventType::dns_query_log}, 1234, house.now);
+  const std::string gap = client->one();
+  assert_contains(gap, "\"reason\":\"capture_overflow\"");
+  assert_contains(gap, "\"count\":1234");
+  assert_false(holds(gap, "\"from\""));
+}
+
+void the_end_delivers_what_waits(void**) {
+  House house;
+  const auto client = Client::admin(house, Subprotocol::json);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  house.emit(EventType::zone_created);
+  (void)client->read();
+  house.emit(EventType::zone_created);
+  assert_int_equal(client->read().size(), 0);  // waits for its batch
+  client->session.flush();
+  client->session.close(1001, "going away");
+  std::size_t events = 0;
+  for (const std::string& text : client->read()) events += holds(text, "zone_created");
+  assert_int_equal(events, 1);
+}
+
+void deflate_is_one_zlib_stream_above_the_threshold(void**) {
+  Options options;
+  options.batching.compression.threshold = 300;
+  House house(options);
+  Client client(house, house.admin_token, Subprotocol::deflate);
+  (void)client.read();
+  client.say(R"({"type":"ping"})");
+  const auto small = client.session.next(house.now);
+  assert_true(small && !small->binary);
+  client.ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  house.emit(EventType::zone_created, std::string(2000, 'z'));
+  const auto large = client.session.next(house.now);
+  assert_true(large && large->binary);
+  std::string text(10'000, '\0');
+  uLongf size = text.size();
+  assert_int_equal(uncompress(reinterpret_cast<Bytef*>(text.data()), &size,
+                              reinterpret_cast<const Bytef*>(large->bytes.data()), large->bytes.size()),
+                   Z_OK);
+  text.resize(size);
+  assert_contains(text, "\"zone_created\"");
+  assert_contains(text, std::string(2000, 'z'));
+}
+
+void cloud_events_are_cloud_events(void**) {
+  House house;
+  const auto client = Client::admin(house, Subprotocol::cloudevents);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  const std::uint64_t offset = house.emit(EventType::zone_created);
+  house.emit(EventType::zone_created);
+  const auto texts = client->read();
+  assert_int_equal(texts.size(), 2);  // never a batch
+  const Json event(json_loadb(texts[0].data(), texts[0].size(), 0, nullptr));
+  assert_text(text_member(event.get(), "specversion"), "1.0");
+  assert_text(text_member(event.get(), "id"), event_id(house.hub.identity(), offset));
+  assert_text(text_member(event.get(), "source"), "/named/ns1");
+  assert_text(text_member(event.get(), "type"), "bindcast.zone_created");
+  assert_text(text_member(event.get(), "datacontenttype"), "application/json");
+  assert_text(text_member(json_object_get(event.get(), "data"), "zone"), "example.com");
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_token_in_the_handshake_is_welcomed),
+      cmocka_unit_test(a_token_in_the_first_message_is_welcomed),
+      cmocka_unit_test(a_wrong_token_ends_with_4401_and_is_told_to_admins_without_the_token),
+      cmocka_unit_test(silence_ends_with_4408_after_five_seconds),
+      cmocka_unit_test(nothing_is_served_before_the_token),
+      cmocka_unit_test(one_user_too_many_ends_with_4429),
+      cmocka_unit_test(coming_and_going_are_events_for_admins),
+      cmocka_unit_test(a_subscription_brings_what_it_names_and_nothing_else),
+      cmocka_unit_test(the_old_names_of_requests_do_the_same),
+      cmocka_unit_test(unknown_names_are_said_while_the_others_take_effect),
+      cmocka_unit_test(a_bad_filter_is_refused_with_its_column_and_changes_nothing),
+      cmocka_unit_test(conditions_of_a_subscription_hold),
+      cmocka_unit_test(values_of_the_wrong_kind_are_refused_and_answered),
+      cmocka_unit_test(admin_events_are_refused_to_others),
+      cmocka_unit_test(names_keep_subscriptions_apart),
+      cmocka_unit_test(the_unnamed_subscription_grows),
+      cmocka_unit_test(taking_the_last_type_away_takes_everything_away),
+      cmocka_unit_test(there_is_an_end_to_subscriptions),
+      cmocka_unit_test(a_sample_says_what_it_left_out),
+      cmocka_unit_test(unknown_requests_get_the_list_of_known_ones),
+      cmocka_unit_test(small_requests_are_answered),
+      cmocka_unit_test(offences_are_answered_and_too_many_close_with_1008),
+      cmocka_unit_test(a_flood_is_limited_and_a_patient_client_is_not),
+      cmocka_unit_test(events_come_one_by_one_unless_batches_were_asked_for),
+      cmocka_unit_test(an_urgent_event_overtakes_the_batch),
+      cmocka_unit_test(preferences_are_bounded),
+      cmocka_unit_test(a_full_queue_becomes_a_gap_before_the_next_event),
+      cmocka_unit_test(the_policy_disconnect_closes),
+      cmocka_unit_test(what_the_capture_lost_is_told),
+      cmocka_unit_test(the_end_delivers_what_waits),
+      cmocka_unit_test(deflate_is_one_zlib_stream_above_the_threshold),
+      cmocka_unit_test(cloud_events_are_cloud_events),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
