@@ -75,8 +75,8 @@ std::optional<std::string> Server::offered_token(lws* wsi) const {
     return authorization->substr(kBearer.size());
   if (identity_.query_token_allowed()) {
     std::array<char, 1024> value{};
-    if (lws_get_urlarg_by_name(wsi, "token=", value.data(), static_cast<int>(value.size())) != nullptr)
-      return std::string(value.data());
+    if (const char* token = lws_get_urlarg_by_name(wsi, "token=", value.data(), static_cast<int>(value.size())))
+      return std::string(token);
   }
   return std::nullopt;
 }

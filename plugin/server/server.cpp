@@ -150,7 +150,7 @@ void Server::open(Listener& listener, Now now) {
   listener.vhost = lws_create_vhost(context_, &info);
   if (listener.vhost == nullptr) {
     if (listener.retry_at_us == 0)
-      log_(LogLevel::error, "cannot listen on " + name + " (taken, or not permitted); trying again every 5 seconds");
+      log_(LogLevel::error, "cannot listen on " + name + " (address in use, or not permitted); trying again every 5 seconds");
     listener.retry_at_us = now.mono_us + kListenRetryUs;
     return;
   }
@@ -294,9 +294,9 @@ int Server::writeable(Connection& connection, Now now) {
   if (connection.close_sent) return 0;
   if (connection.ping_due) {
     connection.ping_due = false;
-    unsigned char ping[LWS_PRE];
     shared_.touched = true;
-    return lws_write(wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+    connection.write.assign(LWS_PRE + 1, 'p');
+    return lws_write(wsi, connection.write.data() + LWS_PRE, 1, LWS_WRITE_PING) < 0 ? -1 : 0;
   }
   Session& session = *connection.session;
   if (auto out = session.next(now)) {
@@ -377,15 +377,22 @@ void Server::tick(Now now) {
     if (connection.session->close_order()) {
       if (connection.closing_since_us == 0) connection.closing_since_us = now.mono_us;
       if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000)
-        lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+        kill(connection);
     } else if (silent >= 2 * heartbeat) {
       log_(LogLevel::info, "a client does not answer pings and is dropped");
-      lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+      kill(connection);
     } else if (silent >= heartbeat) {
       connection.ping_due = true;
     }
   }
   shared_.touched = true;
+}
+
+// At once, without a close frame, whether the socket can be written to or not.
+void Server::kill(const Connection& connection) {
+  lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+  // Set from outside of its callbacks, a timeout is seen by libwebsockets only when something else wakes it.
+  lws_cancel_service(context_);
 }
 
 void Server::begin_shutdown() {

@@ -76,6 +76,7 @@ class Server {
   int writeable(Connection& connection, Now now);
   void begin_close(Connection& connection);
   void closed(lws* wsi, Now now);
+  void kill(const Connection& connection);
   void schedule(Now now);
   [[nodiscard]] Json status(Now now) const;
 

@@ -8,6 +8,7 @@
 #include "shim/bind9/loads.h"
 #include "shim/bind9/rpz_capture.h"
 #include "shim/bind9/server_access.h"
+#include "shim/bind9/zone_watch.h"
 
 /* "bindcast-view-probe.invalid." */
 const uint8_t query_capture_probe_name[] = "\x13" "bindcast-view-probe" "\x07" "invalid";
@@ -188,6 +189,7 @@ query_begins(void *arg, void *data, isc_result_t *result) {
 		server_offer_tasks(client->manager->taskmgr);
 		server_offer_view(client->view);
 		load_look_again();
+		zone_watch_wake();
 	}
 	const uint32_t interest = bindcast_interest(runtime);
 	const bool wanted = (interest & (BINDCAST_WANTS_QUERIES | BINDCAST_WANTS_FAILURES)) != 0 ||

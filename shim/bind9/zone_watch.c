@@ -9,7 +9,9 @@
 
 #include <isc/thread.h>
 
+#include "shim/bind9/loads.h"
 #include "shim/bind9/server_access.h"
+#include "shim/bind9/view_probe.h"
 #include "shim/bind9/zone_diff.h"
 #include "shim/bind9/zone_sweep.h"
 #include "shim/bind9/zone_table.h"
@@ -18,6 +20,10 @@ enum {
 	least_pause_ms = 10,
 	/* A wake-up waits this long after the last sweep, so that many of them make few sweeps. */
 	wake_pause_ms = 25,
+	/* A named that just came up answers soon; one that does not take our questions is left alone for longer. */
+	eager_probes = 30,
+	eager_probe_pause_ms = 100,
+	probe_pause_ms = 5000,
 	/* Sweeps take at most this part of the time, however many zones there are. */
 	busy_share = 10,
 	/* An event that named dropped is given up after this. */
@@ -52,6 +58,7 @@ static struct {
 	bool builtin_changed;	 /* events.zones.builtin is not what it was in the last complete sweep */
 	bool builtin_before;
 	struct reload reload;	 /* as the sweep under way began */
+	unsigned probes;	 /* sent while no view was known */
 	uint64_t views_mark;	 /* of the last complete sweep */
 	bool views_replaced;	 /* since the last complete sweep; may be seen before the reload is noted */
 } watch;
@@ -356,6 +363,9 @@ static bool
 pause_between(uint64_t took_ms) {
 	const uint64_t since = now_ms();
 	uint64_t pause = watch.options.sweep_us / 1000;
+	if (!server_views_known()) {
+		pause = watch.probes < eager_probes ? eager_probe_pause_ms : probe_pause_ms;
+	}
 	pause = pause < least_pause_ms ? least_pause_ms : pause;
 	pause = pause < took_ms * busy_share ? took_ms * busy_share : pause;
 	uint64_t wake_pause = wake_pause_ms + took_ms;
@@ -379,7 +389,14 @@ run(isc_threadarg_t unused) {
 	uint64_t took_ms = 0;
 	bindcast_zone_watch_options(watch.runtime, &watch.options);
 	while (pause_between(took_ms)) {
-		took_ms = server_known() ? sweep_once() : 0;
+		took_ms = 0;
+		if (server_views_known()) {
+			took_ms = sweep_once();
+		} else {
+			++watch.probes;
+			view_probe_send();
+			load_look_again();
+		}
 	}
 	zone_sweep_cancel();
 	zone_table_filter(&watch.table, keep_none, NULL);

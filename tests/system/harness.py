@@ -280,7 +280,7 @@ class Named:
             self.kill()
             return True
         try:
-            self.query("version.bind", "TXT", rdclass="CH", timeout=0.2)
+            self.query("harness.invalid", flags=0, timeout=0.2)
         except (dns.exception.DNSException, OSError):
             return False
         return self.rndc_answers() and "all zones loaded" in self.run_log()
@@ -369,12 +369,12 @@ class Named:
             raise HarnessError(f"rndc {' '.join(command)}: {done.stdout}{done.stderr}\n{self.log()[-3000:]}")
         return done.stdout + done.stderr
 
-    def query(self, name: str, rdtype: str = "A", *, rdclass="IN", tcp=False, timeout: float = 10, source="127.0.0.1",
+    def query(self, name: str, rdtype: str = "A", *, tcp=False, timeout: float = 10, source="127.0.0.1",
               edns=-1, dnssec=False, key=None, flags=None, payload=1232):
         """One question and its answer, by dnspython."""
         if self.process.poll() is not None:
             raise HarnessError(f"named has ended with {self.process.returncode}:\n{self.log()[-4000:]}")
-        message = dns.message.make_query(name, rdtype, rdclass, use_edns=False if edns < 0 else edns,
+        message = dns.message.make_query(name, rdtype, use_edns=False if edns < 0 else edns,
                                          want_dnssec=dnssec, payload=payload if edns >= 0 or dnssec else None)
         if flags is not None:
             message.flags = flags

@@ -20,7 +20,7 @@ def created_or_deleted(client):
 
 class StartTest(unittest.TestCase):
     def test_zones_of_the_start_are_loaded_not_created(self):
-        # named finds a view with its first query; until then there is time to subscribe.
+        # Nobody asks anything: the plugin has to find the view by itself, which leaves time to subscribe.
         many = {f"z{i}.example": Zone("www A 192.0.2.1") for i in range(20)}
         with Named(many, start="running") as named, Client(named) as client:
             client.subscribe(event_types=ZONE_TYPES)
