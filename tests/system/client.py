@@ -183,6 +183,25 @@ class Client:
         return "\n".join(self.text)
 
 
+def watching(named, ignored=(), **options) -> Client:
+    """A client of a named whose zones the plugin has looked over once: from here on every change is an event.
+
+    Waits for the zone_loaded of every zone but the ignored ones, past events too, and forgets them.
+    """
+    client = Client(named, **options)
+    views = {"_default": named.zones} if named.views is None else {
+        name: view.zones for name, view in named.views.items() if view.plugin}
+    epoch = client.wait_message("connection_established")["data"]["epoch"]
+    client.subscribe(name="start", event_types=["zone_loaded"], since=f"{epoch}-0")
+    for view, zones in views.items():
+        for name, zone in zones.items():
+            if zone.type in ("primary", "secondary") and name not in ignored:
+                client.wait_event("zone_loaded", zone=name, view=view)
+    client.request("unsubscribe", {"name": "start"})
+    client.take_events()
+    return client
+
+
 def matches(event: dict, kind: str, data: dict, where=None) -> bool:
     if event["type"] != kind or any(event["data"].get(key) != value for key, value in data.items()):
         return False

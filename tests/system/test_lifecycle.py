@@ -48,7 +48,7 @@ class StopTest(unittest.TestCase):
     def test_stop_at_once_after_the_start(self):
         for _ in range(5):
             with Named(ZONES, start="running") as named:
-                named.wait_log("running")  # earlier, named itself calls it a failed start
+                named.wait_log(" running\n")  # earlier, named itself calls it a failed start
                 named.process.send_signal(signal.SIGTERM)
                 named.wait_for_end()
                 named.check_end()

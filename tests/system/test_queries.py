@@ -6,7 +6,7 @@ import dns.exception
 import dns.flags
 import dns.rcode
 
-from client import Client
+from client import Client, watching
 from harness import UPDATE_KEY, UPDATE_SECRET, Named, Zone
 from traffic import Forwarder
 
@@ -144,7 +144,7 @@ class CountsTest(unittest.TestCase):
             self.assertNotIn("latency_us", client.events[0]["data"])
 
     def test_queries_can_be_switched_off(self):
-        with Named(ZONES, yaml={"events": {"queries": {"enabled": False}}}) as named, Client(named) as client:
+        with Named(ZONES, yaml={"events": {"queries": {"enabled": False}}}) as named, watching(named) as client:
             client.subscribe()
             named.query("www.example.com")
             named.rndc("addzone", "later.example", '{ type primary; file "example.com.db"; };')

@@ -2,7 +2,7 @@
 
 import unittest
 
-from client import Client
+from client import Client, watching
 from harness import RNDC_SECRET, UPDATE_SECRET, HarnessError, Named, View, Zone, free_port, wait_until
 
 ZONES = {"example.com": Zone("www A 192.0.2.1", options="allow-update { key update-key; };")}
@@ -22,7 +22,7 @@ def assert_serves(test, named, client, name):
 
 class OutcomeTest(unittest.TestCase):
     def test_a_reload_that_takes(self):
-        with Named(ZONES) as named, Client(named) as client:
+        with Named(ZONES) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             named.rndc("reload")
             named.query("www.example.com")
@@ -35,13 +35,13 @@ class OutcomeTest(unittest.TestCase):
             assert_serves(self, named, client, "after.example.com")
 
     def test_the_start_is_no_reload(self):
-        with Named(ZONES) as named, Client(named) as client:
+        with Named(ZONES) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             assert_serves(self, named, client, "start.example.com")
             self.assertEqual([], client.of("bind_reload") + client.of("bind_config_change"))
 
     def test_a_faulty_file_fails_the_reload_and_the_old_one_serves_on(self):
-        with Named(ZONES) as named, Client(named) as client:
+        with Named(ZONES) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             good, named.yaml = named.yaml, "events: {queries: {sampel: 3}}\n"
             named.write_configuration()
@@ -62,7 +62,7 @@ class OutcomeTest(unittest.TestCase):
 
     def test_another_view_breaks_the_reload(self):
         views = {"inside": View("127.0.0.1", dict(ZONES)), "outside": View("any", {"example.com": Zone()})}
-        with Named(views=views) as named, Client(named) as client:
+        with Named(views=views) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             for _ in range(3):
                 views["outside"].options = 'plugin query "/nonexistent/plugin.so";'
@@ -80,7 +80,7 @@ class OutcomeTest(unittest.TestCase):
             self.assertEqual([], client.of("zone_created") + client.of("zone_deleted"))
 
     def test_with_the_dyndb_line_an_unreadable_named_conf_is_noticed(self):
-        with Named(ZONES, dyndb=True) as named, Client(named) as client:
+        with Named(ZONES, dyndb=True) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             named.options = 'forwarders { "certainly no address"; };'
             named.extra = 'view "broken" { plugin query "/nonexistent/plugin.so"; };'
@@ -95,7 +95,7 @@ class OutcomeTest(unittest.TestCase):
 
     def test_views_that_name_different_files_are_refused(self):
         views = {"inside": View("127.0.0.1", dict(ZONES)), "outside": View("any", {"example.com": Zone()})}
-        with Named(views=views) as named, Client(named) as client:
+        with Named(views=views) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             (named.folder / "other.yaml").write_text("server: {listen: '127.0.0.1:0'}\n")
             views["outside"].plugin = False
@@ -109,7 +109,7 @@ class OutcomeTest(unittest.TestCase):
 
 class ChangesTest(unittest.TestCase):
     def test_named_s_configuration_before_and_after(self):
-        with Named(ZONES) as named, Client(named) as client:
+        with Named(ZONES) as named, watching(named) as client:
             client.subscribe()
             named.options = "minimal-responses yes; max-cache-ttl 4711;"
             named.write_configuration()
@@ -136,7 +136,7 @@ class ChangesTest(unittest.TestCase):
         secrets = {"bm90IHRvIGJlIHNlZW4gb25l", "bm90IHRvIGJlIHNlZW4gdHdv", RNDC_SECRET, UPDATE_SECRET}
         hashes = {"a" * 64, "b" * 64}
         with Named(ZONES, yaml={"auth": {"tokens": [{"name": "job", "sha256": "a" * 64, "roles": ["viewer"]}]}}) as named:
-            with Client(named) as client:
+            with watching(named) as client:
                 client.subscribe()
                 for secret, digest in zip(sorted(secrets)[:2], sorted(hashes, reverse=True)):
                     named.extra = f'key "extra-{digest[0]}" {{ algorithm hmac-sha256; secret "{secret}"; }};'
@@ -157,7 +157,7 @@ class ChangesTest(unittest.TestCase):
                     self.assertNotIn(word, received)
 
     def test_the_plugin_s_own_configuration(self):
-        with Named(ZONES) as named, Client(named) as client:
+        with Named(ZONES) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             named.yaml = {"events": {"zones": {"bulk_threshold": 77}}}
             named.write_configuration()
@@ -169,7 +169,7 @@ class ChangesTest(unittest.TestCase):
             assert_serves(self, named, client, "same.example.com")
 
     def test_options_take_effect_without_a_new_connection(self):
-        with Named(ZONES) as named, Client(named) as client:
+        with Named(ZONES) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             named.yaml = {"events": {"filter": 'not (qname under "hidden.example.com")'}}
             named.write_configuration()
@@ -189,13 +189,13 @@ class ChangesTest(unittest.TestCase):
             named.rndc("reconfig")
             named.query("www.example.com")
             wait_until(lambda: named.address == ("127.0.0.1", port), "the new listener")
-            with Client(named) as client:
+            with watching(named) as client:
                 client.subscribe(event_types=TYPES)
                 assert_serves(self, named, client, "moved.example.com")
             self.assertNotEqual(old, named.address)
 
     def test_records_changed_by_a_reload_share_its_correlation(self):
-        with Named({"example.com": Zone("www A 192.0.2.1")}) as named, Client(named) as client:
+        with Named({"example.com": Zone("www A 192.0.2.1")}) as named, watching(named) as client:
             client.subscribe(event_types=TYPES)
             named.write_zone("example.com", "www A 192.0.2.1\nnew A 192.0.2.2", serial=2)
             named.rndc("reload")

@@ -2,7 +2,7 @@
 
 import unittest
 
-from client import Client
+from client import Client, watching
 from harness import Named, Zone
 from traffic import Load
 
@@ -15,7 +15,7 @@ MARGIN_KIB = 16 * 1024
 
 class ReloadStormTest(unittest.TestCase):
     def test_reloads_under_load(self):
-        with Named(ZONES) as named, Client(named, subprotocol="bindcast.v1.json") as queries, Client(named) as zones:
+        with Named(ZONES) as named, Client(named, subprotocol="bindcast.v1.json") as queries, watching(named) as zones:
             queries.subscribe(event_types=["dns_query_log"])
             zones.subscribe(event_types=["zone_created", "zone_deleted", "zone_loaded", "zone_updated", "bind_reload"])
             with Load(named, NAMES, seconds=600, rate=2000) as load:

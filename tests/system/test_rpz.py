@@ -5,7 +5,7 @@ import unittest
 import dns.exception
 import dns.rcode
 
-from client import Client
+from client import Client, watching
 from harness import Named, Zone
 from traffic import Forwarder
 
@@ -162,7 +162,7 @@ class FoldingTest(unittest.TestCase):
 class PolicyZoneTest(unittest.TestCase):
     def test_changes_of_a_policy_zone(self):
         forwarder, named = rpz_named()
-        with forwarder, named, Client(named) as client:
+        with forwarder, named, watching(named) as client:
             client.subscribe()
             named.update("rpz.malware", lambda u: u.add("new.test", 300, "CNAME", "."))
             update = client.wait_event("rpz_update", policy_zone="rpz.malware")["data"]
@@ -183,7 +183,7 @@ class PolicyZoneTest(unittest.TestCase):
 
     def test_a_feed_that_is_loaded_anew(self):
         forwarder, named = rpz_named()
-        with forwarder, named, Client(named) as client:
+        with forwarder, named, watching(named) as client:
             client.subscribe(categories=["security"])
             named.write_zone("phish.feed", "bank.test CNAME .\nother.test CNAME .\nthird.test CNAME *.", serial=2)
             named.rndc("reload", "phish.feed")

@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from client import Client, RawSocket
+from client import RawSocket, watching
 from harness import Named, Zone
 from traffic import Load
 
@@ -20,7 +20,7 @@ class StalledTest(unittest.TestCase):
             stalled.send_json({"type": "subscribe", "id": "s", "data": {"event_types": ["dns_query_log"]}})
             self.assertEqual("subscription_updated", stalled.read_json()["type"])
             before = named.memory_kib()
-            with Client(named) as other:
+            with watching(named) as other:
                 other.subscribe(event_types=["zone_created"])
                 with Load(named, NAMES, count=QUERIES) as load:
                     named.rndc("addzone", "meanwhile.example", '{ type primary; file "example.com.db"; };')
@@ -63,7 +63,7 @@ class StalledTest(unittest.TestCase):
             stalled.read_json()
             stalled.send_json({"type": "subscribe", "data": {"event_types": ["dns_query_log", "zone_deleted"]}})
             self.assertEqual("subscription_updated", stalled.read_json()["type"])
-            with Client(named) as witness:
+            with watching(named) as witness:
                 witness.subscribe(event_types=["zone_created", "zone_deleted"])
                 named.rndc("addzone", "short.example", '{ type primary; file "example.com.db"; };')
                 witness.wait_event("zone_created", zone="short.example")

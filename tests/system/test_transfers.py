@@ -2,7 +2,7 @@
 
 import unittest
 
-from client import Client
+from client import watching
 from harness import Named, Zone, wait_until
 
 TYPES = ["zone_created", "zone_deleted", "zone_loaded", "zone_updated", "zone_expired", "record_created",
@@ -22,7 +22,7 @@ def secondary_zone(of: Named, more: str = "") -> Zone:
 
 class TransferTest(unittest.TestCase):
     def test_a_secondary_follows_its_primary(self):
-        with primary() as first, Named({"example.com": secondary_zone(first)}) as second, Client(second) as client:
+        with primary() as first, Named({"example.com": secondary_zone(first)}) as second, watching(second) as client:
             wait_until(lambda: second.query("www.example.com").answer, "the first transfer")
             client.subscribe(event_types=TYPES)
             first.update("example.com", lambda u: u.add("new", 300, "A", "192.0.2.10"))
@@ -41,7 +41,7 @@ class TransferTest(unittest.TestCase):
             self.assertEqual([], client.of("zone_created") + client.of("zone_deleted"))
 
     def test_a_zone_that_arrives_later(self):
-        with primary() as first, Named({"example.com": Zone()}) as second, Client(second) as client:
+        with primary() as first, Named({"example.com": Zone()}) as second, watching(second) as client:
             client.subscribe(event_types=TYPES)
             first.rndc("addzone", "late.example",
                        '{ type primary; file "example.com.db"; allow-transfer { any; }; };')
@@ -60,7 +60,7 @@ class TransferTest(unittest.TestCase):
                              first.log().count("late.example/IN': AXFR started") + first.log().count("IXFR started"))
 
     def test_a_large_transfer_is_one_event(self):
-        with primary() as first, Named({"example.com": secondary_zone(first)}) as second, Client(second) as client:
+        with primary() as first, Named({"example.com": secondary_zone(first)}) as second, watching(second) as client:
             wait_until(lambda: second.query("www.example.com").answer, "the first transfer")
             client.subscribe(event_types=TYPES)
             first.update("example.com", lambda u: [u.add(f"h{i}", 300, "A", f"10.0.{i // 250}.{i % 250}")
@@ -73,7 +73,7 @@ class TransferTest(unittest.TestCase):
         with primary(**{"short.example": Zone("www A 192.0.2.1", times="1 1 2 60",
                                               options="allow-transfer { any; };")}) as first:
             zone = secondary_zone(first, QUICK)
-            with Named({"short.example": zone}) as second, Client(second) as client:
+            with Named({"short.example": zone}) as second, watching(second) as client:
                 client.subscribe(event_types=TYPES)
                 wait_until(lambda: second.query("www.short.example").answer, "the first transfer")
                 first.stop()
@@ -86,7 +86,7 @@ class TransferTest(unittest.TestCase):
         feed = Zone("bad.test CNAME .", options="allow-update { key update-key; }; allow-transfer { any; };")
         with primary(**{"rpz.feed": feed}) as first:
             with Named({"rpz.feed": secondary_zone(first)}, options='response-policy { zone "rpz.feed"; };') as second:
-                with Client(second) as client:
+                with watching(second) as client:
                     wait_until(lambda: "Transfer completed" in second.log() or "transferred serial" in second.log(),
                                "the first transfer")
                     client.subscribe(event_types=TYPES)

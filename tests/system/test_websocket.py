@@ -7,7 +7,7 @@ import unittest
 
 import websockets
 
-from client import Client, RawSocket
+from client import Client, RawSocket, watching
 from harness import Named, Zone, wait_until
 
 ZONES = {"example.com": Zone("www A 192.0.2.1"), "other.example": Zone("www A 192.0.2.2")}
@@ -123,6 +123,7 @@ class SubscriptionTest(unittest.TestCase):
     def setUpClass(cls):
         cls.named = Named(ZONES, yaml={"server": {"max_connections_per_user": 50}})
         cls.named.__enter__()
+        watching(cls.named).close()
 
     @classmethod
     def tearDownClass(cls):

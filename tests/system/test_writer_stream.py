@@ -11,7 +11,7 @@ import dns.query
 import dns.rcode
 import dns.zone
 
-from client import Client
+from client import watching
 from harness import HarnessError, Named, Zone, wait_until
 from traffic import Asker
 
@@ -69,7 +69,7 @@ class WriterStreamTest(unittest.TestCase):
         zone = Zone(records, options="allow-update { key update-key; }; allow-transfer { any; };")
         yaml = {"events": {"zones": {"sweep": "50ms", "bulk_threshold": 1000000}},
                 "queues": {"max_events": 1000000, "max_bytes": "256MiB"}}
-        with Named({"big.example": zone}, yaml=yaml) as named, Client(named) as client:
+        with Named({"big.example": zone}, yaml=yaml) as named, watching(named) as client:
             client.subscribe(categories=["dns"], filter='type != "dns_query_log"')
             named.update("big.example", lambda u: u.add("begin", 60, "A", "192.0.2.1"))
             client.wait_event("record_created", name="begin.big.example", timeout=30)
