@@ -52,7 +52,7 @@ def make_primary(forwarder: Forwarder, port: int) -> Named:
     yaml = {"server": {"listen": f"127.0.0.1:{port}"},
             "events": {"rpz": {"feeds": {"malware.*": "malware", "phishing.*": "phishing"}}}}
     return Named(zones, yaml=yaml, forwarder_port=forwarder.port,
-                 options='response-policy { zone "malware.feed"; zone "phishing.feed"; };')
+                 options='response-policy { zone "malware.feed"; zone "phishing.feed"; } qname-wait-recurse no;')
 
 
 def make_secondary(primary: Named) -> Named:

@@ -84,7 +84,8 @@ std::optional<std::string> Server::offered_token(lws* wsi) const {
 bool Server::may_read_status(lws* wsi) const {
   if (identity_.open()) return true;
   const auto token = offered_token(wsi);
-  return token && identity_.authenticate(*token).has_value();
+  const auto user = token ? identity_.authenticate(*token) : std::nullopt;
+  return user && user->may_watch();
 }
 
 int Server::answer(lws* wsi, unsigned status, const Json& body) {
@@ -157,7 +158,8 @@ Json Server::status(Now now) const {
   set(o, "connections", std::uint64_t{connections_.size()});
   Json listeners(json_array());
   for (const Listener& listener : listeners_)
-    if (listener.vhost != nullptr) json_array_append_new(listeners.get(), json_text(listener.bound).release());
+    if (listener.acceptor)
+      json_array_append_new(listeners.get(), json_text(listener.acceptor->bound().text()).release());
   set_json(o, "listeners", std::move(listeners));
   return body;
 }

@@ -85,7 +85,9 @@ std::string sha256_of(std::string_view text) {
   return hex;
 }
 
-bool User::has_role(std::string_view role) const { return std::ranges::find(roles, role) != roles.end(); }
+bool User::has_role(std::string_view role) const {
+  return std::ranges::find(roles, role) != roles.end();
+}
 
 Identity::Identity(const AuthOptions& options, const std::string& state_dir, Log log)
     : options_(options), token_path_(state_dir + "/bindcast.token"), log_(std::move(log)) {
@@ -97,7 +99,9 @@ void Identity::configure(const AuthOptions& options) {
   if (!open() && generated_sha256_.empty()) load_generated_token();
 }
 
-User Identity::anybody() { return {.name = "anybody", .roles = {"admin"}}; }
+User Identity::anybody() {
+  return {.name = "anybody", .roles = {"admin"}};
+}
 
 void Identity::load_generated_token() {
   const auto say = [this](LogLevel level, const std::string& what) { log_(level, token_path_ + ": " + what); };
@@ -109,7 +113,8 @@ void Identity::load_generated_token() {
       return;
     }
     if ((status.st_mode & 077) != 0) {
-      say(LogLevel::warning, "could be read by others; its mode is set to 0600 now, remove the file to get a new token");
+      say(LogLevel::warning,
+          "could be read by others; its mode is set to 0600 now, remove the file to get a new token");
       if (fchmod(existing.get(), 0600) != 0) say(LogLevel::error, std::string("chmod: ") + std::strerror(errno));
     }
     const std::string token = read_token(existing.get());

@@ -15,8 +15,10 @@ int nesting_depth(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -31,23 +33,19 @@ int nesting_depth(std::string_view text) {
 }  // namespace
 
 bool parse_client_message(std::string_view text, ClientMessage& out, std::string& error) {
+  out.id.clear();
   if (nesting_depth(text) > kMaxMessageDepth) {
     error = "nested deeper than " + std::to_string(kMaxMessageDepth);
     return false;
   }
   json_error_t fault;
-  const Json root(json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES, &fault));
+  const Json root(json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault));
   if (!root) {
     error = "not JSON: " + std::string(fault.text) + " at byte " + std::to_string(fault.position);
     return false;
   }
   if (!json_is_object(root.get())) {
     error = "a message is a JSON object";
-    return false;
-  }
-  const std::string_view type = text_member(root.get(), "type");
-  if (type.empty() || type.size() > 64) {
-    error = "a message has a \"type\", a text of at most 64 bytes";
     return false;
   }
   const json_t* id = json_object_get(root.get(), "id");
@@ -59,13 +57,18 @@ bool parse_client_message(std::string_view text, ClientMessage& out, std::string
     error = "\"id\" is longer than 128 bytes";
     return false;
   }
+  if (id != nullptr) out.id = dump(id);  // whatever else is wrong, the answer can say to what
+  const std::string_view type = text_member(root.get(), "type");
+  if (type.empty() || type.size() > 64) {
+    error = "a message has a \"type\", a text of at most 64 bytes";
+    return false;
+  }
   json_t* data = json_object_get(root.get(), "data");
   if (data != nullptr && !json_is_object(data) && !json_is_null(data)) {
     error = "\"data\" is an object";
     return false;
   }
   out.type = type;
-  out.id = id == nullptr ? std::string() : dump(id);
   out.data.reset(json_is_object(data) ? json_incref(data) : json_object());
   return true;
 }
@@ -104,7 +107,9 @@ void set(json_t* object, const char* key, std::uint64_t value) {
   json_object_set_new(object, key, json_integer(static_cast<json_int_t>(value)));
 }
 
-void set_json(json_t* object, const char* key, Json value) { json_object_set_new(object, key, value.release()); }
+void set_json(json_t* object, const char* key, Json value) {
+  json_object_set_new(object, key, value.release());
+}
 
 std::string dump(const json_t* value) {
   const std::unique_ptr<char, decltype(&std::free)> text(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY), &std::free);

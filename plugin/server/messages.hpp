@@ -27,7 +27,8 @@ struct ClientMessage {
   Json data;
 };
 
-// False, with the reason, for anything that is not one JSON object with a text `type`.
+// False, with the reason, for anything that is not one JSON object with a text `type`; out.id is set all the same if it
+// could be read.
 [[nodiscard]] bool parse_client_message(std::string_view text, ClientMessage& out, std::string& error);
 
 // `{"type":…,"timestamp":…,"reply_to":…,"data":…}`; `data` may be null: then it is left out.

@@ -1,6 +1,6 @@
 #include "plugin/server/server.hpp"
 
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,8 +15,10 @@ namespace {
 
 constexpr std::int64_t kListenRetryUs = 5'000'000;
 constexpr int kCloseBoundSeconds = 2;  // a peer that does not take or answer its close frame is cut off
-constexpr int kMaxNoiseLines = 20;                 // of libwebsockets' own log, per second
+constexpr int kMaxNoiseLines = 20;     // of libwebsockets' own log, per second
 constexpr unsigned kSpareDescriptors = 64;
+constexpr unsigned kMostConnections = 10'000;        // as server.max_connections allows
+constexpr std::size_t kMostDiscarded = 1024 * 1024;  // of one message that was too large; then the peer is cut off
 
 // libwebsockets logs by a C callback for the whole process, and can do so without end (descriptor exhaustion).
 Log* g_lws_log = nullptr;
@@ -26,10 +28,13 @@ void on_lws_log(int level, const char* line) {
   if (g_lws_log == nullptr || g_lws_lines.fetch_add(1, std::memory_order_relaxed) >= kMaxNoiseLines) return;
   std::string text(line);
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  (*g_lws_log)(LogLevel::debug, std::string((level & LLL_ERR) != 0 ? "libwebsockets error: " : "libwebsockets: ") + text);
+  (*g_lws_log)(LogLevel::debug,
+               std::string((level & LLL_ERR) != 0 ? "libwebsockets error: " : "libwebsockets: ") + text);
 }
 
-Subprotocol subprotocol_of(lws* wsi) { return static_cast<Subprotocol>(lws_get_protocol(wsi)->id); }
+Subprotocol subprotocol_of(lws* wsi) {
+  return static_cast<Subprotocol>(lws_get_protocol(wsi)->id);
+}
 
 std::string peer_text(lws* wsi) {
   char peer[64] = "";
@@ -71,6 +76,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
 }
 
 Server::~Server() {
+  if (dying_context_ != nullptr) lws_context_destroy(dying_context_);
   if (g_lws_log == &log_) g_lws_log = nullptr;
 }
 
@@ -87,7 +93,7 @@ void Server::start() {
     if (std::exchange(server->shared_.touched, false)) server->schedule(read_clock());
   });
   for (const ListenAddress& address : shared_.options.server.listen)
-    listeners_.push_back({.address = address, .vhost = nullptr, .retry_at_us = 0, .bound = {}});
+    listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0});
   open_due(read_clock());
 }
 
@@ -97,13 +103,15 @@ bool Server::create_context() {
   info.foreign_loops = loops;
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                  LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
-  if (!shared_.options.server.tls.certificate.empty()) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  tls_ = shared_.options.server.tls;
+  if (!tls_.certificate.empty()) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   info.port = CONTEXT_PORT_NO_LISTEN;
   info.user = this;
   info.gid = static_cast<gid_t>(-1);
   info.uid = static_cast<uid_t>(-1);
   info.count_threads = 1;
-  info.fd_limit_per_thread = shared_.options.server.max_connections + kSpareDescriptors;
+  // Not max_connections of now: that may be raised later, the table may not.
+  info.fd_limit_per_thread = kMostConnections + kSpareDescriptors;
   info.timeout_secs = 10;  // of a request that does not get on
   info.keepalive_timeout = 10;
   info.max_http_header_data = 8192;
@@ -112,86 +120,84 @@ bool Server::create_context() {
   return context_ != nullptr;
 }
 
-void Server::open(Listener& listener, Now now) {
-  const ListenAddress& address = listener.address;
-  const TlsOptions& tls = shared_.options.server.tls;
-  const bool wildcard = address.host == "0.0.0.0" || address.host == "::";
+bool Server::encrypts(const ListenAddress& address) const {
+  return !tls_.certificate.empty() && address.kind != ListenAddress::Kind::unix_path;
+}
+
+// Made when it is first needed and kept: libwebsockets 4.1 cannot end a vhost while it has connections. nullptr when
+// the certificate or the key is no good.
+lws_vhost* Server::vhost_for(const ListenAddress& address) {
+  const bool encrypted = encrypts(address);
+  lws_vhost*& vhost = encrypted ? encrypted_ : plain_;
+  if (vhost != nullptr) return vhost;
   lws_context_creation_info info{};
-  const std::string name = address.text();
-  info.vhost_name = name.c_str();
+  info.vhost_name = encrypted ? "encrypted" : "plain";  // kept by reference
   info.protocols = kProtocols;
-  info.port = address.port;
-  info.iface = wildcard ? nullptr : address.host.c_str();
-  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_VALIDATE_UTF8;
-  info.fd_limit_per_thread = 0;
+  info.port = encrypted ? CONTEXT_PORT_NO_LISTEN_SERVER : CONTEXT_PORT_NO_LISTEN;
+  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8;
   info.timeout_secs = 10;
   info.keepalive_timeout = 10;
   info.gid = static_cast<gid_t>(-1);
   info.uid = static_cast<uid_t>(-1);
-  switch (address.kind) {
-    case ListenAddress::Kind::ipv4:
-      // Without this, an IPv4 address listens on [::], every interface.
-      info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
-      break;
-    case ListenAddress::Kind::ipv6:
-      info.options |= LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY | LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE;
-      break;
-    case ListenAddress::Kind::unix_path:
-      info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
-      info.port = 0;
-      break;
-  }
-  if (!tls.certificate.empty() && address.kind != ListenAddress::Kind::unix_path) {
+  if (encrypted) {
     info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-    info.ssl_cert_filepath = tls.certificate.c_str();
-    info.ssl_private_key_filepath = tls.key.c_str();
+    info.ssl_cert_filepath = tls_.certificate.c_str();
+    info.ssl_private_key_filepath = tls_.key.c_str();
     info.alpn = "http/1.1";
   }
-  listener.vhost = lws_create_vhost(context_, &info);
-  if (listener.vhost == nullptr) {
+  vhost = lws_create_vhost(context_, &info);
+  return vhost;
+}
+
+void Server::open(Listener& listener, Now now) {
+  const ListenAddress& address = listener.address;
+  std::string fault;
+  if (vhost_for(address) == nullptr) {
+    fault = "server.tls: the certificate or its key cannot be used";
+  } else {
+    auto acceptor = std::make_unique<Acceptor>(loop_, [this, address](int fd) { accepted(fd, address); });
+    fault = acceptor->open(address);
+    if (fault.empty()) listener.acceptor = std::move(acceptor);
+  }
+  if (!fault.empty()) {
     if (listener.retry_at_us == 0)
-      log_(LogLevel::error, "cannot listen on " + name + " (address in use, or not permitted); trying again every 5 seconds");
+      log_(LogLevel::error, "cannot listen on " + address.text() + ": " + fault + "; trying again every 5 seconds");
     listener.retry_at_us = now.mono_us + kListenRetryUs;
     return;
   }
-  ListenAddress bound = address;
-  if (address.kind == ListenAddress::Kind::unix_path) {
-    chmod(address.host.c_str(), 0660);
-  } else {
-    bound.port = static_cast<std::uint16_t>(lws_get_vhost_listen_port(listener.vhost));
-  }
-  listener.bound = bound.text();
-  log_(LogLevel::info, "listening on " + listener.bound);
+  log_(LogLevel::info, "listening on " + listener.acceptor->bound().text());
 }
 
 void Server::open_due(Now now) {
   for (Listener& listener : listeners_)
-    if (listener.vhost == nullptr && listener.retry_at_us <= now.mono_us) open(listener, now);
+    if (!listener.acceptor && listener.retry_at_us <= now.mono_us) open(listener, now);
 }
 
-void Server::close(Listener& listener) {
-  if (listener.vhost == nullptr) return;
-  log_(LogLevel::info, "no longer listening on " + listener.bound);
-  lws_vhost_destroy(listener.vhost);
-  listener.vhost = nullptr;
+// libwebsockets takes the descriptor over, and closes it if it cannot.
+void Server::accepted(int fd, const ListenAddress& address) {
+  if (sockets_ >= shared_.options.server.max_connections + kSpareDescriptors) {
+    ::close(fd);
+    return;
+  }
+  lws_adopt_socket_vhost(vhost_for(address), fd);
 }
 
 void Server::apply(const Options& options) {
-  const bool same_tls = options.server.tls == shared_.options.server.tls;
   shared_.options = options;
   identity_.configure(options.auth);
   for (const auto& entry : connections_) entry.second->session->options_changed();
   if (context_ == nullptr) return;
+  if (!(options.server.tls == tls_)) log_(LogLevel::warning, "server.tls: a change is in force after a restart");
 
   const auto& wanted = options.server.listen;
-  for (Listener& listener : listeners_)
-    if (!same_tls || std::ranges::find(wanted, listener.address) == wanted.end()) close(listener);
   std::erase_if(listeners_, [&](const Listener& listener) {
-    return std::ranges::find(wanted, listener.address) == wanted.end();
+    if (std::ranges::find(wanted, listener.address) != wanted.end()) return false;
+    if (listener.acceptor) log_(LogLevel::info, "no longer listening on " + listener.acceptor->bound().text());
+    return true;
   });
   for (const ListenAddress& address : wanted)
     if (std::ranges::find(listeners_, address, &Listener::address) == listeners_.end())
-      listeners_.push_back({.address = address, .vhost = nullptr, .retry_at_us = 0, .bound = {}});
+      listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0});
   open_due(read_clock());
 }
 
@@ -206,6 +212,12 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
   };
   try {
     switch (reason) {
+      case LWS_CALLBACK_WSI_CREATE:
+        ++server->sockets_;
+        break;
+      case LWS_CALLBACK_WSI_DESTROY:
+        --server->sockets_;
+        break;
       case LWS_CALLBACK_HTTP:
         return server->http(wsi, {static_cast<const char*>(in), length}, read_clock());
       case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: {
@@ -219,7 +231,11 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
         server->established(wsi, read_clock());
         break;
       case LWS_CALLBACK_RECEIVE:
-        if (Connection* c = connection()) server->received(*c, {static_cast<const char*>(in), length}, read_clock());
+        if (Connection* c = connection()) {
+          server->received(*c, {static_cast<const char*>(in), length}, read_clock());
+          // An endless message: to go on reading it until a close frame is answered would be what it wants.
+          if (c->discarded > kMostDiscarded) return -1;
+        }
         break;
       case LWS_CALLBACK_RECEIVE_PONG:
         if (Connection* c = connection()) c->heard_us = read_clock().mono_us;
@@ -273,6 +289,7 @@ void Server::received(Connection& connection, std::string_view part, Now now) {
   if (lws_is_first_fragment(wsi) != 0) {
     connection.incoming.clear();
     connection.discarding = false;
+    connection.discarded = 0;
     if (lws_frame_is_binary(wsi) != 0) {
       connection.discarding = true;
       connection.session->offend("INVALID_MESSAGE", "messages are text, not binary", now);
@@ -284,7 +301,10 @@ void Server::received(Connection& connection, std::string_view part, Now now) {
     connection.session->offend(
         "TOO_LARGE", "longer than " + std::to_string(shared_.options.server.max_message_bytes) + " bytes", now);
   }
-  if (!connection.discarding) connection.incoming.append(part);
+  if (connection.discarding)
+    connection.discarded += part.size();
+  else
+    connection.incoming.append(part);
   if (lws_is_final_fragment(wsi) != 0 && lws_remaining_packet_payload(wsi) == 0 && !connection.discarding)
     connection.session->receive(std::exchange(connection.incoming, {}), now);
 }
@@ -369,6 +389,8 @@ void Server::tick(Now now) {
   g_lws_lines.store(0, std::memory_order_relaxed);
   if (context_ == nullptr || shutting_down_) return;
   open_due(now);
+  for (const Listener& listener : listeners_)
+    if (listener.acceptor) listener.acceptor->resume();
   const std::int64_t heartbeat = shared_.options.server.heartbeat.count();
   for (const auto& entry : connections_) {
     Connection& connection = *entry.second;
@@ -376,8 +398,7 @@ void Server::tick(Now now) {
     const std::int64_t silent = now.mono_us - connection.heard_us;
     if (connection.session->close_order()) {
       if (connection.closing_since_us == 0) connection.closing_since_us = now.mono_us;
-      if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000)
-        kill(connection);
+      if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000) kill(connection);
     } else if (silent >= 2 * heartbeat) {
       log_(LogLevel::info, "a client does not answer pings and is dropped");
       kill(connection);
@@ -397,6 +418,7 @@ void Server::kill(const Connection& connection) {
 
 void Server::begin_shutdown() {
   shutting_down_ = true;
+  listeners_.clear();
   for (const auto& entry : connections_) {
     // What the client is owed goes out first: next() is asked before the close.
     entry.second->session->flush();
@@ -409,7 +431,10 @@ void Server::finish() {
   if (std::exchange(finished_, true)) return;
   uv_close(reinterpret_cast<uv_handle_t*>(&due_timer_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&before_wait_), nullptr);
-  if (context_ != nullptr) lws_context_destroy(std::exchange(context_, nullptr));
+  listeners_.clear();
+  // With a foreign libuv loop this only begins: the handles close on the loop, and a second call frees the context.
+  dying_context_ = std::exchange(context_, nullptr);
+  if (dying_context_ != nullptr) lws_context_destroy(dying_context_);
 }
 
 }  // namespace bindcast

@@ -1,8 +1,10 @@
 // The network side of the runtime: listeners (libwebsockets on the runtime's own libuv loop), HTTP, and one Session per
 // WebSocket. Loop thread only.
 //
-// Life: start(), apply() on each change of the options, begin_shutdown(); when stopped(), or when patience ends, finish();
-// and destroyed only after the loop has run to its end, because libwebsockets closes its handles on the loop.
+// The listening sockets are our own (acceptor.hpp); libwebsockets serves what they accept.
+//
+// Life: start(), apply() on each change of the options, begin_shutdown(); when stopped(), or when patience ends,
+// finish(); and destroyed only after the loop has run to its end, because libwebsockets closes its handles on the loop.
 #pragma once
 
 #include <libwebsockets.h>
@@ -15,6 +17,7 @@
 
 #include "plugin/hub/hub.hpp"
 #include "plugin/log.hpp"
+#include "plugin/server/acceptor.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/session.hpp"
 
@@ -28,7 +31,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   void start();
-  // Listeners that stay keep their connections; those that are gone are closed; a TLS change reopens them all.
+  // Listeners that are gone are closed, connections stay. A change of server.tls is in force after a restart.
   void apply(const Options& options);
   void tick(Now now);  // once a second
 
@@ -39,15 +42,15 @@ class Server {
  private:
   struct Listener {
     ListenAddress address;
-    lws_vhost* vhost = nullptr;  // nullptr: to be tried again
+    std::unique_ptr<Acceptor> acceptor;  // none: to be tried again
     std::int64_t retry_at_us = 0;
-    std::string bound;  // what is really bound, as text
   };
   struct Connection {
     lws* wsi;
     std::unique_ptr<Session> session;
     std::string incoming;              // the text message under way
     bool discarding = false;           // the rest of a message that was too large
+    std::size_t discarded = 0;         // of that message
     std::vector<unsigned char> write;  // libwebsockets may refer to it until the next WRITEABLE
     std::int64_t heard_us = 0;
     bool ping_due = false;
@@ -62,7 +65,9 @@ class Server {
   bool create_context();
   void open(Listener& listener, Now now);
   void open_due(Now now);
-  void close(Listener& listener);
+  [[nodiscard]] bool encrypts(const ListenAddress& address) const;
+  [[nodiscard]] lws_vhost* vhost_for(const ListenAddress& address);
+  void accepted(int fd, const ListenAddress& address);
 
   int http(lws* wsi, std::string_view path, Now now);
   int answer(lws* wsi, unsigned status, const Json& body);
@@ -85,12 +90,17 @@ class Server {
   Identity identity_;
   SessionShared shared_;
   lws_context* context_ = nullptr;
+  lws_vhost* plain_ = nullptr;
+  lws_vhost* encrypted_ = nullptr;
+  TlsOptions tls_;           // in force since the start
+  std::size_t sockets_ = 0;  // that libwebsockets has, WebSockets or not
   std::vector<Listener> listeners_;
   std::unordered_map<lws*, std::unique_ptr<Connection>> connections_;
   uv_timer_t due_timer_{};
   uv_prepare_t before_wait_{};
   bool shutting_down_ = false;
   bool finished_ = false;
+  lws_context* dying_context_ = nullptr;  // its handles close on the loop
 };
 
 }  // namespace bindcast

@@ -31,8 +31,8 @@ std::string cloud_event(const Event& event, const StreamIdentity& stream) {
   text += ",\"source\":";
   append_json_string(text, "/" + stream.service + "/" + stream.host);
   text += ",\"type\":";
-  append_json_string(text, "bindcast." + std::string(event.custom_name.empty() ? to_text(event.type)
-                                                                               : "custom." + event.custom_name));
+  append_json_string(
+      text, "bindcast." + std::string(event.custom_name.empty() ? to_text(event.type) : "custom." + event.custom_name));
   text += ",\"time\":\"";
   append_timestamp(text, event.timestamp_us);
   text += "\",\"datacontenttype\":\"application/json\"";
@@ -73,7 +73,8 @@ void Session::open(std::optional<std::string> token, Now now) {
 }
 
 void Session::admit(const User& user, Now now) {
-  if (shared_.sessions_of(user.name) >= shared_.options.server.max_connections_per_user) {
+  // In mode open all are the same user, which says nothing of who takes the connections.
+  if (!shared_.identity.open() && shared_.sessions_of(user.name) >= shared_.options.server.max_connections_per_user) {
     refuse(kTooMany, "too many connections of this user", now);
     return;
   }
@@ -149,7 +150,9 @@ void Session::options_changed() {
   queue_.configure(shared_.options.queues, shared_.options.batching.priority_bypass);
 }
 
-void Session::flush() { flushing_ = true; }
+void Session::flush() {
+  flushing_ = true;
+}
 
 void Session::tick(Now now) {
   if (!admitted() && !close_ && now.mono_us >= authentication_deadline_us_)
@@ -166,8 +169,8 @@ bool Session::within_message_rate(Now now) {
   return true;
 }
 
-void Session::offend(std::string_view code, std::string_view message, Now now) {
-  error(code, message, {}, {}, now);
+void Session::offend(std::string_view code, std::string_view message, Now now, std::string_view reply_to) {
+  error(code, message, reply_to, {}, now);
   if (++offences_ >= kMaxOffences) close(kPolicyViolation, "too many faulty messages");
 }
 
@@ -182,7 +185,7 @@ void Session::receive(std::string_view text, Now now) {
   ClientMessage message;
   std::string fault;
   if (!parse_client_message(text, message, fault)) {
-    offend("INVALID_MESSAGE", fault, now);
+    offend("INVALID_MESSAGE", fault, now, message.id);
     return;
   }
   if (!admitted() && message.type != "authenticate") {
@@ -238,8 +241,7 @@ void Session::count_lost(DropReason reason, std::uint64_t count) {
 
 BatchDecision Session::decision(Now now) const noexcept {
   const QueueState state = queue_.state();
-  if (flushing_ || !batches())
-    return {.send_bypass = state.has_bypass, .send_now = state.count, .wait_until_us = 0};
+  if (flushing_ || !batches()) return {.send_bypass = state.has_bypass, .send_now = state.count, .wait_until_us = 0};
   return decide_batch(batching_, state, queue_.load(), now);
 }
 
@@ -296,7 +298,8 @@ std::optional<Outgoing> Session::next_events(Now now) {
     return single(events.front());
   }
   const std::size_t most = std::min<std::size_t>(batch.send_now, batching_.max_batch_size);
-  const std::int64_t created_us = now.wall_us - (now.mono_us - queue_.take(most, batching_.max_batch_bytes, now, events));
+  const std::int64_t created_us =
+      now.wall_us - (now.mono_us - queue_.take(most, batching_.max_batch_bytes, now, events));
   statistics.events_batched += events.size();
   ++batches_;
   return batch_frame(events, created_us, now);

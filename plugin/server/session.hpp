@@ -47,7 +47,7 @@ struct SessionShared {
   Hub& hub;
   Identity& identity;
   Options options;
-  std::function<Json(Now)> status;                             // the object of get_status
+  std::function<Json(Now)> status;                                // the object of get_status
   std::function<std::size_t(std::string_view user)> sessions_of;  // admitted sessions of a user
   bool touched = false;  // something waits in some session since the listener looked last
 };
@@ -65,7 +65,7 @@ class Session : public Subscriber {
   void open(std::optional<std::string> token, Now now);
   void receive(std::string_view text, Now now);
   // A message that did not even become text: too large, binary. Counts as an offence.
-  void offend(std::string_view code, std::string_view message, Now now);
+  void offend(std::string_view code, std::string_view message, Now now, std::string_view reply_to = {});
   // The socket is gone, or goes: with `code` and `reason`.
   void closed(int code, std::string_view reason, Now now);
   void close(int code, std::string reason);

@@ -37,8 +37,8 @@ constexpr ProfileName kProfiles[] = {{"default", BatchingOptions::Profile::stand
                                      {"high_volume", BatchingOptions::Profile::high_volume},
                                      {"low_latency", BatchingOptions::Profile::low_latency}};
 
-// The names in data[key], each handed to `take`, which says whether it knew the name. Names it did not know, and members
-// that are no text, go to `errors`. False when data[key] is there and is no list.
+// The names in data[key], each handed to `take`, which says whether it knew the name. Names it did not know, and
+// members that are no text, go to `errors`. False when data[key] is there and is no list.
 bool read_names(const json_t* data, const char* key, json_t* errors,
                 const std::function<std::string(std::string_view)>& take) {
   const json_t* list = json_object_get(data, key);
@@ -120,6 +120,10 @@ void Session::authenticate(const ClientMessage& message, Now now) {
 }
 
 void Session::subscribe(const ClientMessage& message, Now now) {
+  if (!user_->may_watch()) {
+    error("PERMISSION_DENIED", "subscribing needs the role admin, operator or viewer", message.id, {}, now);
+    return;
+  }
   const json_t* data = message.data.get();
   const std::string name(text_member(data, "name"));
   if (name.size() > 64) {
@@ -128,12 +132,17 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   }
   const auto existing = std::ranges::find(subscriptions, name, &Subscription::name);
   if (existing == subscriptions.end() && subscriptions.size() >= kMaxSubscriptions) {
-    error("SUBSCRIPTION_FAILED", "at most " + std::to_string(kMaxSubscriptions) + " subscriptions", message.id, {}, now);
+    error("SUBSCRIPTION_FAILED", "at most " + std::to_string(kMaxSubscriptions) + " subscriptions", message.id, {},
+          now);
     return;
   }
   // The unnamed subscription grows; a named one is replaced.
   Subscription made = existing != subscriptions.end() && name.empty() ? *existing : Subscription{};
   made.name = name;
+
+  // Naming nothing means everything, and everything does not become less by naming more.
+  const bool had_everything =
+      existing != subscriptions.end() && made.types.none() && made.categories.none() && name.empty();
 
   Json errors(json_array());
   std::size_t asked = 0, taken = 0;
@@ -170,6 +179,10 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   if (message.type == "subscribe_category" && taken == 0) {
     fail("categories: name at least one", {});
     return;
+  }
+  if (taken == 0 || had_everything) {
+    made.types.reset();
+    made.categories.reset();
   }
   for (const std::string& fault : {read_rank(data, "min_priority", made.min_priority, priority_from),
                                    read_rank(data, "min_severity", made.min_severity, severity_from)})
@@ -228,7 +241,8 @@ void Session::replay(Subscription& subscription, std::uint64_t since, Now now) {
   if (forgotten > since) tell_forgotten(since + 1, forgotten, now);
   for (const EncodedRef& event : hub.recent().events()) {
     const Event& e = *event->event;
-    if (e.offset > since && hub.visible_to(*this, e.type) && subscription.matches(e, hub.identity())) deliver(event, now);
+    if (e.offset > since && hub.visible_to(*this, e.type) && subscription.matches(e, hub.identity()))
+      deliver(event, now);
   }
 }
 
@@ -364,6 +378,10 @@ void Session::set_preferences(const ClientMessage& message, Now now) {
 }
 
 void Session::tell_status(const ClientMessage& message, Now now) {
+  if (!user_->may_watch()) {
+    error("PERMISSION_DENIED", "the status needs the role admin, operator or viewer", message.id, {}, now);
+    return;
+  }
   reply("status", message, shared_.status(now), now);
 }
 
@@ -382,11 +400,13 @@ void Session::tell_statistics(const ClientMessage& message, Now now) {
   set_json(connection.get(), "events_dropped", std::move(dropped));
   Json answer(json_object());
   set_json(answer.get(), "connection", std::move(connection));
-  set_json(answer.get(), "server", shared_.status(now));
+  if (user_->may_watch()) set_json(answer.get(), "server", shared_.status(now));
   reply("statistics", message, answer, now);
 }
 
-void Session::pong(const ClientMessage& message, Now now) { reply("pong", message, {}, now); }
+void Session::pong(const ClientMessage& message, Now now) {
+  reply("pong", message, {}, now);
+}
 
 void Session::accept_pong(const ClientMessage&, Now) {}
 

@@ -129,8 +129,8 @@ class HostileTest(unittest.TestCase):
                 self.enter(raw).send(os.urandom(2000))
 
     def test_garbage_instead_of_http(self):
-        for data in (os.urandom(3000), b"\r\n" * 500, b"GET " + b"a" * 100_000, b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01" * 99,
-                     b"GET /ws HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n"):
+        for data in (os.urandom(3000), b"\r\n" * 500, b"GET " + b"a" * 100_000, b"GET / HTTP/9.9\r\n\r\n",
+                     b"\x16\x03\x01" * 99, b"GET /ws HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n"):
             with RawSocket(self.named) as raw:
                 try:
                     raw.send(data)
@@ -146,7 +146,8 @@ class HostileTest(unittest.TestCase):
                 pass
 
     def test_handshakes_that_lack_something(self):
-        for missing in ({"Sec-WebSocket-Version": "7"}, {"Sec-WebSocket-Key": ""}, {"Sec-WebSocket-Protocol": "nonsense"}):
+        for missing in ({"Sec-WebSocket-Version": "7"}, {"Sec-WebSocket-Key": ""},
+                        {"Sec-WebSocket-Protocol": "nonsense"}):
             with self.subTest(missing=missing), RawSocket(self.named) as raw:
                 try:
                     raw.upgrade(headers=missing)

@@ -59,7 +59,8 @@ class StopTest(unittest.TestCase):
         with Named(zones, yaml={"events": {"zones": {"sweep": "50ms"}}}) as named, Client(named) as client:
             client.subscribe()
             for i in range(20):
-                named.update("example.com", lambda u, i=i: [u.add(f"h{i}-{j}", 60, "A", "192.0.2.1") for j in range(200)])
+                named.update("example.com",
+                             lambda u, i=i: [u.add(f"h{i}-{j}", 60, "A", "192.0.2.1") for j in range(200)])
             named.rndc("reload")
             named.stop()
 

@@ -2,7 +2,7 @@
 
 import unittest
 
-from client import Client, watching
+from client import watching
 from harness import RNDC_SECRET, UPDATE_SECRET, HarnessError, Named, View, Zone, free_port, wait_until
 
 ZONES = {"example.com": Zone("www A 192.0.2.1", options="allow-update { key update-key; };")}
@@ -135,7 +135,8 @@ class ChangesTest(unittest.TestCase):
     def test_no_secret_leaves_the_house(self):
         secrets = {"bm90IHRvIGJlIHNlZW4gb25l", "bm90IHRvIGJlIHNlZW4gdHdv", RNDC_SECRET, UPDATE_SECRET}
         hashes = {"a" * 64, "b" * 64}
-        with Named(ZONES, yaml={"auth": {"tokens": [{"name": "job", "sha256": "a" * 64, "roles": ["viewer"]}]}}) as named:
+        tokens = [{"name": "job", "sha256": "a" * 64, "roles": ["viewer"]}]
+        with Named(ZONES, yaml={"auth": {"tokens": tokens}}) as named:
             with watching(named) as client:
                 client.subscribe()
                 for secret, digest in zip(sorted(secrets)[:2], sorted(hashes, reverse=True)):

@@ -30,7 +30,7 @@ class StartTest(unittest.TestCase):
             self.assertEqual(("primary", "_default"), (data["zone_type"], data["view"]))
             self.assertEqual(20, len(client.of("zone_loaded")))
             self.assertEqual([], created_or_deleted(client))
-            named.wait_log("running")
+            named.wait_log("all zones loaded")
 
 
 class ZoneTableTest(unittest.TestCase):
@@ -80,7 +80,8 @@ class ZoneTableTest(unittest.TestCase):
             self.assertEqual({"example.com", "quiet.example"}, {event["data"]["zone"] for event in client.events})
 
     def test_zones_to_be_ignored_are(self):
-        with Named(zones(), yaml={"events": {"zones": {"ignore": ["*.example"]}}}) as named, watching(named, ignored=["quiet.example"]) as client:
+        yaml = {"events": {"zones": {"ignore": ["*.example"]}}}
+        with Named(zones(), yaml=yaml) as named, watching(named, ignored=["quiet.example"]) as client:
             client.subscribe(event_types=ZONE_TYPES)
             named.rndc("addzone", "new.example", '{ type primary; file "quiet.example.db"; };')
             named.rndc("addzone", "new.test", '{ type primary; file "quiet.example.db"; };')
@@ -193,7 +194,8 @@ class RecordsTest(unittest.TestCase):
 class SignedZoneTest(unittest.TestCase):
     def test_signing_makes_no_noise(self):
         signed = Zone("www A 192.0.2.1", options="dnssec-policy default; inline-signing yes;")
-        with Named({"signed.example": signed, "example.com": Zone(options=UPDATABLE)}) as named, watching(named) as client:
+        both = {"signed.example": signed, "example.com": Zone(options=UPDATABLE)}
+        with Named(both) as named, watching(named) as client:
             client.subscribe(categories=["dns"], filter='not (type = "dns_query_log")')
             named.rndc("sign", "signed.example")
             named.write_zone("signed.example", "www A 192.0.2.1\nnew A 192.0.2.2", serial=2)

@@ -327,6 +327,49 @@ void the_unnamed_subscription_grows(void**) {
   assert_int_equal(client->read().size(), 2);
 }
 
+void everything_stays_everything(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  client->ask(R"({"type":"subscribe"})");
+  house.emit(EventType::rpz_update);
+  assert_true(client->read().size() >= 1);
+  client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  (void)client->read();
+  house.emit(EventType::rpz_update);
+  assert_int_equal(client->read().size(), 1);
+}
+
+void a_publisher_sees_nothing(void**) {
+  Options options;
+  options.auth.tokens.push_back({.name = "job", .sha256 = sha256_of("job-token"), .roles = {"publisher"}});
+  House house(options);
+  Client job(house, "job-token");
+  (void)job.read();
+  for (const char* type : {"subscribe", "subscribe_category", "get_status"})
+    assert_contains(job.ask(std::string(R"({"type":")") + type + "\"}"), "PERMISSION_DENIED");
+  house.emit(EventType::zone_created);
+  assert_int_equal(job.read().size(), 0);
+}
+
+void a_faulty_message_is_answered_by_its_id(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  assert_contains(client->ask(R"({"type":"ping","id":"q1","data":[]})"), R"("reply_to":"q1")");
+  assert_contains(client->ask(R"({"type":5,"id":"q2"})"), R"("reply_to":"q2")");
+  const std::string nul = client->ask(R"({"type":"subscribe","id":"q3","data":{"name":"\u0000\u0000"}})");
+  assert_contains(nul, R"("reply_to":"q3")");
+}
+
+void in_mode_open_all_connections_are_nobodys(void**) {
+  Options options;
+  options.auth.mode = AuthOptions::Mode::open;
+  House house(options);
+  house.sessions_of_user = 1000;
+  Client client(house);
+  assert_int_equal(client.close_code(), 0);
+}
+
 // An emptied subscription would otherwise mean every event.
 void taking_the_last_type_away_takes_everything_away(void**) {
   House house;
@@ -598,6 +641,10 @@ int main() {
       cmocka_unit_test(admin_events_are_refused_to_others),
       cmocka_unit_test(names_keep_subscriptions_apart),
       cmocka_unit_test(the_unnamed_subscription_grows),
+      cmocka_unit_test(everything_stays_everything),
+      cmocka_unit_test(a_publisher_sees_nothing),
+      cmocka_unit_test(a_faulty_message_is_answered_by_its_id),
+      cmocka_unit_test(in_mode_open_all_connections_are_nobodys),
       cmocka_unit_test(taking_the_last_type_away_takes_everything_away),
       cmocka_unit_test(there_is_an_end_to_subscriptions),
       cmocka_unit_test(a_sample_says_what_it_left_out),
