@@ -8,7 +8,7 @@
 namespace bindcast {
 
 namespace {
-constexpr std::size_t kRecordsPerDrain = 4096;  // of each ring, so that the loop's sockets get their turn
+constexpr std::size_t kRecordsPerDrain = 512;  // of each ring, so that the loop's sockets get their turn
 constexpr std::uint64_t kPollMs = 1;
 constexpr int kIdlePolls = 4;  // empty polls before the loop sleeps
 constexpr std::uint16_t kServfail = 2;
@@ -106,41 +106,45 @@ void Intake::report_losses(Lane& lane, Now now) {
   hub_.report_lost(DropReason::sampled, {dns_query_log}, news(producer.sampled_queries, lane.reported.sampled), now);
 }
 
-bool Intake::drain(Now now) {
-  bool found = false;
+Intake::Drained Intake::drain(Now now) {
+  Drained drained = Drained::nothing;
+  const auto note = [&drained](std::size_t taken) {
+    const Drained this_one = taken == kRecordsPerDrain ? Drained::more : taken > 0 ? Drained::all : Drained::nothing;
+    drained = std::max(drained, this_one);
+  };
   const std::lock_guard lock(adding_);
   for (const auto& lane : lanes_) {
     Ring& ring = lane->producer->priority();
     Ring::Record record;
-    for (std::size_t n = 0; n < kRecordsPerDrain && ring.front(record); ++n, ring.pop()) {
-      take_rpz(record, now);
-      found = true;
-    }
+    std::size_t taken = 0;
+    for (; taken < kRecordsPerDrain && ring.front(record); ++taken, ring.pop()) take_rpz(record, now);
+    note(taken);
   }
   for (const auto& lane : lanes_) {
     Ring& ring = lane->producer->bulk();
     Ring::Record record;
-    for (std::size_t n = 0; n < kRecordsPerDrain && ring.front(record); ++n, ring.pop()) {
-      take_query(record, now);
-      found = true;
-    }
+    std::size_t taken = 0;
+    for (; taken < kRecordsPerDrain && ring.front(record); ++taken, ring.pop()) take_query(record, now);
+    note(taken);
     report_losses(*lane, now);
   }
   fold_.expire(now);
-  return found;
+  return drained;
 }
 
 void Intake::drain_all(Now now) {
-  while (drain(now)) continue;
+  constexpr int kRounds = 128;  // more than a ring holds; a host that goes on producing must not keep us
+  for (int round = 0; round < kRounds && drain(now) != Drained::nothing; ++round) continue;
   fold_.expire(now, true);
 }
 
 void Intake::poll() {
-  const bool found = drain(read_clock());
-  idle_polls_ = found ? 0 : idle_polls_ + 1;
+  const Drained drained = drain(read_clock());
+  idle_polls_ = drained == Drained::nothing ? idle_polls_ + 1 : 0;
   if (idle_polls_ < kIdlePolls) {
     uv_timer_start(
-        &poll_timer_, [](uv_timer_t* timer) { static_cast<Intake*>(timer->data)->poll(); }, kPollMs, 0);
+        &poll_timer_, [](uv_timer_t* timer) { static_cast<Intake*>(timer->data)->poll(); },
+        drained == Drained::more ? 0 : kPollMs, 0);
   } else {
     fall_asleep();
   }

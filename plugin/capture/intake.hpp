@@ -31,8 +31,9 @@ class Intake {
   void detach();                 // closes the handles; run the loop once more afterwards
   void configure(const Options& options);
 
-  // Takes what is in the rings, at most a bounded number of records; true when something was there.
-  bool drain(Now now);
+  enum class Drained : std::uint8_t { nothing, all, more /* a ring had more than a drain takes */ };
+  // Takes what is in the rings, at most a bounded number of records.
+  Drained drain(Now now);
   // Everything that is left, folded repeats too: at the end.
   void drain_all(Now now);
   // Tells the hosts what the hub's subscribers want now.

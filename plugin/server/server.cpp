@@ -17,6 +17,7 @@ constexpr std::int64_t kListenRetryUs = 5'000'000;
 constexpr int kCloseBoundSeconds = 2;  // a peer that does not take or answer its close frame is cut off
 constexpr int kMaxNoiseLines = 20;     // of libwebsockets' own log, per second
 constexpr unsigned kSpareDescriptors = 64;
+constexpr std::size_t kBytesPerTurn = 256 * 1024;  // to one client, before the others get their turn
 constexpr unsigned kMostConnections = 10'000;        // as server.max_connections allows
 constexpr std::size_t kMostDiscarded = 1024 * 1024;  // of one message that was too large; then the peer is cut off
 
@@ -319,13 +320,21 @@ int Server::writeable(Connection& connection, Now now) {
     return lws_write(wsi, connection.write.data() + LWS_PRE, 1, LWS_WRITE_PING) < 0 ? -1 : 0;
   }
   Session& session = *connection.session;
-  if (auto out = session.next(now)) {
+  // Several messages while the socket takes them: one for each turn of the loop would bound a client's rate by the loop's.
+  std::size_t bytes = 0;
+  while (bytes < kBytesPerTurn && lws_send_pipe_choked(wsi) == 0) {
+    const auto out = session.next(now);
+    if (!out) break;
+    bytes += out->bytes.size();
     connection.write.resize(LWS_PRE + out->bytes.size());
     std::memcpy(connection.write.data() + LWS_PRE, out->bytes.data(), out->bytes.size());
-    const int written = lws_write(wsi, connection.write.data() + LWS_PRE, out->bytes.size(),
-                                  out->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
+    if (lws_write(wsi, connection.write.data() + LWS_PRE, out->bytes.size(),
+                  out->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0)
+      return -1;
+  }
+  if (bytes > 0) {
     shared_.touched = true;
-    return written < 0 ? -1 : 0;
+    return 0;
   }
   if (session.close_order()) begin_close(connection);
   return 0;

@@ -1,5 +1,6 @@
 """A client that stops reading: bounded memory, nobody else waits, and when it reads again it is told what it missed."""
 
+import os
 import time
 import unittest
 
@@ -30,7 +31,8 @@ class StalledTest(unittest.TestCase):
                     done = load.finish()
                 self.assertEqual("pong", other.request("ping")["type"])
             self.assertEqual(0, done["lost"])
-            self.assertLess(named.memory_kib() - before, 64 * 1024, "a stalled client costs more than its queue")
+            if "BINDCAST_PRELOAD" not in os.environ:  # a sanitizer keeps freed memory for a while
+                self.assertLess(named.memory_kib() - before, 64 * 1024, "a stalled client costs more than its queue")
 
             # It reads again. A gap is told no later than with the next event, so a query more may be needed.
             asked = done["completed"]
