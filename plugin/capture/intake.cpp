@@ -152,7 +152,7 @@ void Intake::poll() {
 
 void Intake::fall_asleep() {
   control_.loop_sleeps.store(true, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with CaptureControl::wake_if_asleep
+  control_.full_fence();  // pairs with CaptureControl::wake_if_asleep
   bool something = false;
   {
     const std::lock_guard lock(adding_);

@@ -99,7 +99,9 @@ finish(unsigned number, enum bindcast_reload_outcome outcome, const char *reason
 		if (text != NULL) {
 			bindcast_configuration(runtime, text, text_length, correlation);
 		}
-		if (!initial) {
+		if (initial) {
+			zone_watch_wake();
+		} else {
 			bindcast_reloaded(runtime, &reload);
 			zone_watch_reloaded(correlation);
 		}

@@ -368,7 +368,8 @@ pause_between(uint64_t took_ms) {
 	}
 	pause = pause < least_pause_ms ? least_pause_ms : pause;
 	pause = pause < took_ms * busy_share ? took_ms * busy_share : pause;
-	uint64_t wake_pause = wake_pause_ms + took_ms;
+	/* The first sweep is what later ones are compared with: the sooner, the less is taken for having been there. */
+	uint64_t wake_pause = watch.swept ? wake_pause_ms + took_ms : 0;
 	wake_pause = wake_pause > pause ? pause : wake_pause;
 	pthread_mutex_lock(&lock);
 	while (!stopping()) {

@@ -4,7 +4,7 @@ import signal
 import unittest
 
 from client import Client
-from harness import Named, Zone
+from harness import TIME_FACTOR, Named, Zone
 from traffic import Load
 
 ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(100)))}
@@ -41,7 +41,7 @@ class StopTest(unittest.TestCase):
         for _ in range(3):
             with Named(ZONES) as named, Client(named, subprotocol="bindcast.v1.json") as client:
                 client.subscribe()
-                with Load(named, NAMES, seconds=60):
+                with Load(named, NAMES, seconds=60, rate=int(20_000 / TIME_FACTOR)):
                     client.wait_events(1000, "dns_query_log")
                     named.stop()
 
