@@ -13,9 +13,9 @@ namespace bindcast {
 
 struct ConfigFault {
   std::string file;
-  std::size_t line = 0;    // from 1; 0 when the whole file is meant
-  std::string key;         // dotted path, "batching.max_batch_size", "auth.tokens[2].sha256"; empty for syntax
-  std::string message;     // what is wrong, and what is allowed
+  std::size_t line = 0;  // from 1; 0 when the whole file is meant
+  std::string key;       // dotted path, "batching.max_batch_size", "auth.tokens[2].sha256"; empty for syntax
+  std::string message;   // what is wrong, and what is allowed
   [[nodiscard]] std::string text() const;  // "file:line: key: message"
 };
 

@@ -22,8 +22,8 @@ using Microseconds = std::chrono::microseconds;
 
 struct ListenAddress {
   enum class Kind : std::uint8_t { ipv4, ipv6, unix_path } kind = Kind::ipv4;
-  std::string host = "127.0.0.1";  // or the path of the unix socket
-  std::uint16_t port = 8353;       // 0: any free port (tests)
+  std::string host = "127.0.0.1";                // or the path of the unix socket
+  std::uint16_t port = 8353;                     // 0: any free port (tests)
   [[nodiscard]] bool loopback() const noexcept;  // true for unix sockets too
   [[nodiscard]] std::string text() const;
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;

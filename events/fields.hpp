@@ -23,11 +23,11 @@ class Fields {
   class Value {
    public:
     [[nodiscard]] Kind kind() const noexcept;
-    [[nodiscard]] std::string_view key() const noexcept;  // empty inside an array
-    [[nodiscard]] bool boolean() const noexcept;          // false unless kind() is boolean
-    [[nodiscard]] std::int64_t integer() const noexcept;  // a real is truncated; 0 for other kinds
-    [[nodiscard]] double real() const noexcept;           // an integer is converted; 0 for other kinds
-    [[nodiscard]] std::string_view text() const noexcept; // empty unless kind() is text
+    [[nodiscard]] std::string_view key() const noexcept;   // empty inside an array
+    [[nodiscard]] bool boolean() const noexcept;           // false unless kind() is boolean
+    [[nodiscard]] std::int64_t integer() const noexcept;   // a real is truncated; 0 for other kinds
+    [[nodiscard]] double real() const noexcept;            // an integer is converted; 0 for other kinds
+    [[nodiscard]] std::string_view text() const noexcept;  // empty unless kind() is text
 
     // Children of an array or object, in order. `for (auto v = x.first(); v; v = v.next())`.
     [[nodiscard]] Value first() const noexcept;
@@ -87,8 +87,8 @@ class Fields {
   Fields& begin(Kind kind, std::string_view key);
   std::uint32_t store(std::string_view text);
 
-  std::vector<Node> nodes_;           // pre-order; nodes_[0] is the root object, made with the first value
-  std::vector<std::uint32_t> open_;   // indices of open containers, the root first
+  std::vector<Node> nodes_;          // pre-order; nodes_[0] is the root object, made with the first value
+  std::vector<std::uint32_t> open_;  // indices of open containers, the root first
   std::string text_;
 };
 

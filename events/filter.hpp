@@ -23,7 +23,7 @@ namespace bindcast {
 class Filter {
  public:
   static constexpr std::size_t kMaxExpressionBytes = 8192;
-  static constexpr std::size_t kMaxDepth = 64;   // nested parentheses and `not`
+  static constexpr std::size_t kMaxDepth = 64;  // nested parentheses and `not`
   static constexpr std::size_t kMaxTerms = 1024;
 
   struct Error {

@@ -13,7 +13,16 @@
 namespace bindcast {
 
 enum class Category : std::uint8_t {
-  health, dns, security, user, system, connection, bulk_operation, error, audit, custom
+  health,
+  dns,
+  security,
+  user,
+  system,
+  connection,
+  bulk_operation,
+  error,
+  audit,
+  custom
 };
 inline constexpr std::size_t kCategoryCount = 10;
 

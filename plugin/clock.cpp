@@ -12,6 +12,8 @@ std::int64_t microseconds(clockid_t clock) noexcept {
 }
 }  // namespace
 
-Now read_clock() noexcept { return {.mono_us = microseconds(CLOCK_MONOTONIC), .wall_us = microseconds(CLOCK_REALTIME)}; }
+Now read_clock() noexcept {
+  return {.mono_us = microseconds(CLOCK_MONOTONIC), .wall_us = microseconds(CLOCK_REALTIME)};
+}
 
 }  // namespace bindcast

@@ -22,12 +22,14 @@ RunState::Before RunState::begin() {
     if (size > 0) before = std::string_view(text).starts_with("running") ? Before::crashed : Before::orderly;
   }
   if (!write("running\n"))
-    log_(LogLevel::warning, "cannot write " + path_ + ": " + std::strerror(errno) +
-                                "; a restart after a crash will not be noticed");
+    log_(LogLevel::warning,
+         "cannot write " + path_ + ": " + std::strerror(errno) + "; a restart after a crash will not be noticed");
   return before;
 }
 
-void RunState::end() { write("stopped\n"); }
+void RunState::end() {
+  write("stopped\n");
+}
 
 bool RunState::write(const char* text) {
   const int file = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);

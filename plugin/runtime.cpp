@@ -119,9 +119,8 @@ void Runtime::run() {
       },
       1000, 1000);
   // Subscriptions change inside callbacks of this iteration; before the loop waits, the host learns of it.
-  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) {
-    static_cast<Runtime*>(handle->data)->intake_.update_interest();
-  });
+  uv_prepare_start(&before_wait_,
+                   [](uv_prepare_t* handle) { static_cast<Runtime*>(handle->data)->intake_.update_interest(); });
   uv_run(&loop_, UV_RUN_DEFAULT);
   server_.reset();
 }
@@ -165,10 +164,10 @@ void Runtime::stop_loop() {
         if (!runtime->server_->stopped() && read_clock().mono_us < runtime->stop_bound_us_) return;
         runtime->server_->finish();
         runtime->intake_.detach();
-        for (auto* handle : {reinterpret_cast<uv_handle_t*>(&runtime->posted_),
-                             reinterpret_cast<uv_handle_t*>(&runtime->second_),
-                             reinterpret_cast<uv_handle_t*>(&runtime->before_wait_),
-                             reinterpret_cast<uv_handle_t*>(&runtime->stop_poll_)})
+        for (auto* handle :
+             {reinterpret_cast<uv_handle_t*>(&runtime->posted_), reinterpret_cast<uv_handle_t*>(&runtime->second_),
+              reinterpret_cast<uv_handle_t*>(&runtime->before_wait_),
+              reinterpret_cast<uv_handle_t*>(&runtime->stop_poll_)})
           close_handle(handle);
       },
       0, kStopPollMs);
@@ -196,8 +195,7 @@ void Runtime::take_cold_events() {
   for (Event& event : cold_.take()) hub_.emit(std::move(event), now);
   const auto dropped = cold_.take_dropped();
   for (std::size_t i = 0; i < dropped.size(); ++i)
-    if (dropped[i] != 0)
-      hub_.report_lost(DropReason::capture_overflow, {static_cast<EventType>(i)}, dropped[i], now);
+    if (dropped[i] != 0) hub_.report_lost(DropReason::capture_overflow, {static_cast<EventType>(i)}, dropped[i], now);
 }
 
 void Runtime::emit(std::vector<Event>&& events, ColdQueue::WhenFull when_full) {

@@ -62,8 +62,8 @@ class Runtime {
   [[nodiscard]] const HostInfo& host() const noexcept { return host_; }
 
  private:
-  void run();                       // the loop thread
-  void post(std::function<void()>); // runs on the loop thread, in order
+  void run();                        // the loop thread
+  void post(std::function<void()>);  // runs on the loop thread, in order
   void take_posts();
   void take_cold_events();
   void announce_start();

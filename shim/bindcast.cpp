@@ -46,7 +46,9 @@ bindcast::Log make_log(const bindcast_host* host) {
   };
 }
 
-std::string text_or(const char* text, const char* otherwise) { return text != nullptr ? text : otherwise; }
+std::string text_or(const char* text, const char* otherwise) {
+  return text != nullptr ? text : otherwise;
+}
 
 // Every fault and notice logged; false when there was a fault.
 bool load(const char* config_path, const bindcast::Log& log, bindcast::Options& out) {
@@ -80,7 +82,9 @@ void guarded(Body&& body) noexcept {
   });
 }
 
-std::size_t copied_size(const void* part, std::size_t size) { return part == nullptr ? 0 : size; }
+std::size_t copied_size(const void* part, std::size_t size) {
+  return part == nullptr ? 0 : size;
+}
 
 // Writes one request into the producer's ring; see records.hpp for the layout.
 bool capture(bindcast::Producer& producer, const bindcast_query& query, bindcast::RecordKind kind,
@@ -196,7 +200,9 @@ bool refuse(const std::string& reason, char* error, std::size_t error_size) {
 
 extern "C" {
 
-unsigned bindcast_abi_version(void) { return BINDCAST_ABI_VERSION; }
+unsigned bindcast_abi_version(void) {
+  return BINDCAST_ABI_VERSION;
+}
 
 bool bindcast_check(const bindcast_host* host, const char* config_path) {
   return guarded(false, [&] {
@@ -307,10 +313,9 @@ bindcast_change* bindcast_change_begin(bindcast_runtime* runtime, const bindcast
                                        uint32_t serial_to, const char* correlation) {
   return guarded(static_cast<bindcast_change*>(nullptr), [&] {
     return new bindcast_change{
-        runtime,
-        bindcast::ZoneChange(zone_identity(*zone), serial_from, serial_to,
-                             correlation != nullptr ? correlation : bindcast::new_correlation_id(),
-                             runtime->impl.options()->events.zones.bulk_threshold)};
+        runtime, bindcast::ZoneChange(zone_identity(*zone), serial_from, serial_to,
+                                      correlation != nullptr ? correlation : bindcast::new_correlation_id(),
+                                      runtime->impl.options()->events.zones.bulk_threshold)};
   });
 }
 
@@ -325,12 +330,12 @@ void bindcast_change_record(bindcast_change* change, const bindcast_record* reco
 void bindcast_change_commit(bindcast_change* change) {
   const std::unique_ptr<bindcast_change> owned(change);
   if (!owned) return;
-  guarded([&] {
-    owned->runtime->impl.emit(owned->change.take_events());
-  });
+  guarded([&] { owned->runtime->impl.emit(owned->change.take_events()); });
 }
 
-void bindcast_change_abandon(bindcast_change* change) { delete change; }
+void bindcast_change_abandon(bindcast_change* change) {
+  delete change;
+}
 
 void bindcast_reloaded(bindcast_runtime* runtime, const bindcast_reload* reload) {
   guarded([&] {

@@ -33,7 +33,7 @@ class ColdQueue {
  private:
   std::mutex mutex_;
   std::condition_variable room_;
-  std::vector<Event> events_;                          // guarded by mutex_, as all below
+  std::vector<Event> events_;  // guarded by mutex_, as all below
   std::size_t bytes_ = 0;
   bool closed_ = false;
   std::array<std::uint64_t, kEventTypeCount> dropped_{};

@@ -23,7 +23,7 @@ enum class RpzTrigger : std::uint8_t { qname, client_ip, ip, nsdname, nsip };
 inline constexpr std::string_view kTriggerNames[] = {"qname", "client-ip", "ip", "nsdname", "nsip"};
 
 enum class RpzAction : std::uint8_t { nxdomain, nodata, drop, tcp_only, passthru, cname, local_data };
-inline constexpr std::string_view kActionNames[] = {"nxdomain", "nodata", "drop", "tcp-only",
+inline constexpr std::string_view kActionNames[] = {"nxdomain", "nodata", "drop",      "tcp-only",
                                                     "passthru", "cname",  "local-data"};
 
 struct QueryRecord {

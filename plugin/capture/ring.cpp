@@ -24,7 +24,9 @@ Ring::Ring(std::size_t capacity) {
   mask_ = bytes - 1;
 }
 
-Ring::~Ring() { munmap(buffer_, mask_ + 1); }
+Ring::~Ring() {
+  munmap(buffer_, mask_ + 1);
+}
 
 std::byte* Ring::reserve(std::size_t payload, std::uint32_t kind) noexcept {
   const std::size_t capacity = mask_ + 1;
@@ -47,7 +49,9 @@ std::byte* Ring::reserve(std::size_t payload, std::uint32_t kind) noexcept {
   return at + kHeader;
 }
 
-void Ring::commit() noexcept { tail_.store(reserved_tail_, std::memory_order_release); }
+void Ring::commit() noexcept {
+  tail_.store(reserved_tail_, std::memory_order_release);
+}
 
 bool Ring::front(Record& out) noexcept {
   for (;;) {
@@ -67,7 +71,9 @@ bool Ring::front(Record& out) noexcept {
   }
 }
 
-void Ring::pop() noexcept { head_.store(next_head_, std::memory_order_release); }
+void Ring::pop() noexcept {
+  head_.store(next_head_, std::memory_order_release);
+}
 
 bool Ring::empty() const noexcept {
   return head_.load(std::memory_order_relaxed) == tail_.load(std::memory_order_acquire);

@@ -35,7 +35,7 @@ class Ring {
   };
   // The oldest record; false when the ring is empty. Valid until pop. Loop thread.
   [[nodiscard]] bool front(Record& out) noexcept;
-  void pop() noexcept;  // Loop thread.
+  void pop() noexcept;                        // Loop thread.
   [[nodiscard]] bool empty() const noexcept;  // Loop thread.
 
  private:

@@ -17,7 +17,8 @@ std::string RpzFold::key_of(const QueryView& query) {
   const auto append = [&key](std::span<const std::uint8_t> part) {
     key.push_back(static_cast<char>(part.size()));
     // DNS names compare without case (RFC 4343); label lengths are below 'A'.
-    for (const std::uint8_t byte : part) key.push_back(static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte));
+    for (const std::uint8_t byte : part)
+      key.push_back(static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte));
   };
   append(query.qname);
   append(query.policy_zone);
@@ -64,6 +65,8 @@ void RpzFold::expire(Now now, bool all) {
   }
 }
 
-std::int64_t RpzFold::next_expiry_us() const noexcept { return expiries_.empty() ? -1 : expiries_.front().at_us; }
+std::int64_t RpzFold::next_expiry_us() const noexcept {
+  return expiries_.empty() ? -1 : expiries_.front().at_us;
+}
 
 }  // namespace bindcast

@@ -9,8 +9,8 @@ namespace bindcast {
 namespace {
 
 // Statements whose braces hold statements of their own; the braces of all others hold a value.
-constexpr std::array<std::string_view, 10> kContainers{"options", "view", "zone", "logging",       "server",
-                                                       "key",     "tls",  "http", "dnssec-policy", "statistics-channels"};
+constexpr std::array<std::string_view, 10> kContainers{
+    "options", "view", "zone", "logging", "server", "key", "tls", "http", "dnssec-policy", "statistics-channels"};
 // Their text after the first quoted name may hold passwords: it is compared, never shown.
 constexpr std::array<std::string_view, 4> kOpaque{"dyndb", "dlz", "database", "plugin"};
 constexpr std::array<std::string_view, 2> kSecret{"secret", "password"};

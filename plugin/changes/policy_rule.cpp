@@ -38,10 +38,10 @@ std::string prefix_text(std::string_view encoded) {
   labels.erase(labels.begin());
   std::ranges::reverse(labels);
   const bool ipv4 = labels.size() == 4 && std::ranges::all_of(labels, [](std::string_view label) {
-    int octet = -1;
-    const auto [end, fault] = std::from_chars(label.data(), label.data() + label.size(), octet);
-    return fault == std::errc() && end == label.data() + label.size() && octet >= 0 && octet <= 255;
-  });
+                      int octet = -1;
+                      const auto [end, fault] = std::from_chars(label.data(), label.data() + label.size(), octet);
+                      return fault == std::errc() && end == label.data() + label.size() && octet >= 0 && octet <= 255;
+                    });
   if (ipv4) return joined(labels, '.') + "/" + length;
   // "zz" stands for the longest run of zeroes: between two colons it is the "::" of RFC 5952.
   for (auto& label : labels)
@@ -52,8 +52,8 @@ std::string prefix_text(std::string_view encoded) {
   return text + "/" + length;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kTriggerZones{{
-    {"rpz-client-ip", "client-ip"}, {"rpz-ip", "ip"}, {"rpz-nsip", "nsip"}, {"rpz-nsdname", "nsdname"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kTriggerZones{
+    {{"rpz-client-ip", "client-ip"}, {"rpz-ip", "ip"}, {"rpz-nsip", "nsip"}, {"rpz-nsdname", "nsdname"}}};
 
 }  // namespace
 

@@ -31,15 +31,19 @@ EventType record_type(const RRsetState& before, const RRsetState& after, EventTy
   return after.rdata.empty() ? deleted : updated;
 }
 
+void add_ttl_and_rdata(Fields& data, const RRsetState& state) {
+  data.add_integer("ttl", state.ttl);
+  data.begin_array("rdata");
+  for (const std::string& rdata : state.rdata) data.add({}, rdata);
+  data.end();
+}
+
 }  // namespace
 
 void add_rrset(Fields& data, std::string_view key, const RRsetState& state) {
   if (state.rdata.empty()) return;
   data.begin_object(key);
-  data.add_integer("ttl", state.ttl);
-  data.begin_array("rdata");
-  for (const std::string& rdata : state.rdata) data.add({}, rdata);
-  data.end();
+  add_ttl_and_rdata(data, state);
   data.end();
 }
 
@@ -113,10 +117,7 @@ Event ZoneChange::rule_event(const Difference& difference) const {
     data.begin_object(key);
     data.add("action", policy_action(difference.rtype, state.rdata, trigger.subject));
     data.add("rtype", difference.rtype);
-    data.add_integer("ttl", state.ttl);
-    data.begin_array("rdata");
-    for (const std::string& rdata : state.rdata) data.add({}, rdata);
-    data.end();
+    add_ttl_and_rdata(data, state);
     data.end();
   };
   side("before", difference.before);

@@ -9,7 +9,9 @@
 namespace bindcast {
 
 namespace {
-constexpr std::size_t index_of(EventType type) noexcept { return static_cast<std::size_t>(type); }
+constexpr std::size_t index_of(EventType type) noexcept {
+  return static_cast<std::size_t>(type);
+}
 }  // namespace
 
 bool Subscription::covers(EventType type) const noexcept {
@@ -22,7 +24,9 @@ bool Subscription::matches(const Event& event, const StreamIdentity& stream) con
          (filter.matches_everything() || filter.matches(event, stream));
 }
 
-Hub::Hub(StreamIdentity identity, Now now) : identity_(std::move(identity)) { statistics_.started_us = now.mono_us; }
+Hub::Hub(StreamIdentity identity, Now now) : identity_(std::move(identity)) {
+  statistics_.started_us = now.mono_us;
+}
 Hub::~Hub() = default;
 
 void Hub::configure(const Options& options) {
@@ -35,7 +39,9 @@ void Hub::configure(const Options& options) {
   subscriptions_changed();
 }
 
-void Hub::add_processor(std::unique_ptr<Processor> processor) { processors_.push_back(std::move(processor)); }
+void Hub::add_processor(std::unique_ptr<Processor> processor) {
+  processors_.push_back(std::move(processor));
+}
 
 void Hub::add_subscriber(Subscriber& subscriber) {
   subscribers_.push_back(&subscriber);

@@ -11,8 +11,8 @@ namespace bindcast {
 
 // Why a subscriber did not get an event it had asked for; the `reason` of a `gap` message.
 enum class DropReason : std::uint8_t { queue_overflow, rate_limit, capture_overflow, sampled, retention, restart };
-inline constexpr std::array<std::string_view, 6> kDropReasonNames{
-    "queue_overflow", "rate_limit", "capture_overflow", "sampled", "retention", "restart"};
+inline constexpr std::array<std::string_view, 6> kDropReasonNames{"queue_overflow", "rate_limit", "capture_overflow",
+                                                                  "sampled",        "retention",  "restart"};
 inline constexpr std::size_t kDropReasonCount = kDropReasonNames.size();
 [[nodiscard]] constexpr std::string_view to_text(DropReason reason) noexcept {
   return kDropReasonNames[static_cast<std::size_t>(reason)];
@@ -26,8 +26,8 @@ struct Statistics {
   std::uint64_t events_batched = 0;    // handed to a client inside a batch
   std::uint64_t events_immediate = 0;  // handed to a client at once, by itself or ahead of its batch
   std::array<std::uint64_t, kDropReasonCount> dropped{};  // by DropReason, over all subscribers
-  std::int64_t started_us = 0;         // monotonic
-  double events_per_second = 0;        // processed, mean of the last ten seconds
+  std::int64_t started_us = 0;                            // monotonic
+  double events_per_second = 0;                           // processed, mean of the last ten seconds
 };
 
 }  // namespace bindcast

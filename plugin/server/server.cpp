@@ -17,7 +17,7 @@ constexpr std::int64_t kListenRetryUs = 5'000'000;
 constexpr int kCloseBoundSeconds = 2;  // a peer that does not take or answer its close frame is cut off
 constexpr int kMaxNoiseLines = 20;     // of libwebsockets' own log, per second
 constexpr unsigned kSpareDescriptors = 64;
-constexpr std::size_t kBytesPerTurn = 256 * 1024;  // to one client, before the others get their turn
+constexpr std::size_t kBytesPerTurn = 256 * 1024;    // to one client, before the others get their turn
 constexpr unsigned kMostConnections = 10'000;        // as server.max_connections allows
 constexpr std::size_t kMostDiscarded = 1024 * 1024;  // of one message that was too large; then the peer is cut off
 
@@ -320,7 +320,8 @@ int Server::writeable(Connection& connection, Now now) {
     return lws_write(wsi, connection.write.data() + LWS_PRE, 1, LWS_WRITE_PING) < 0 ? -1 : 0;
   }
   Session& session = *connection.session;
-  // Several messages while the socket takes them: one for each turn of the loop would bound a client's rate by the loop's.
+  // Several messages while the socket takes them: one for each turn of the loop would bound a client's rate by the
+  // loop's.
   std::size_t bytes = 0;
   while (bytes < kBytesPerTurn && lws_send_pipe_choked(wsi) == 0) {
     const auto out = session.next(now);

@@ -241,6 +241,7 @@ void Session::replay(Subscription& subscription, std::uint64_t since, Now now) {
   if (forgotten > since) tell_forgotten(since + 1, forgotten, now);
   for (const EncodedRef& event : hub.recent().events()) {
     const Event& e = *event->event;
+    if (e.expires_at_us != 0 && e.expires_at_us <= now.wall_us) continue;
     if (e.offset > since && hub.visible_to(*this, e.type) && subscription.matches(e, hub.identity()))
       deliver(event, now);
   }

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shim/bind9/compat.h"
+/* BIND's client object; here only its address matters. */
+typedef struct ns_client ns_client_t;
 
 struct flight {
 	ns_client_t *client; /* NULL: free */

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "shim/bind9/configuration_text.h"
 #include "shim/bind9/instances.h"
+#include "shim/bind9/monotonic.h"
 #include "shim/bind9/server_access.h"
 #include "shim/bind9/zone_watch.h"
 
@@ -27,13 +27,6 @@ static struct {
 	char *text; /* named.conf as it will be in force */
 	size_t text_length;
 } load;
-
-static uint64_t
-monotonic_ns(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* `lock` is held. */
 static void

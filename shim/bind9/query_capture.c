@@ -2,10 +2,10 @@
 
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "shim/bind9/flight_table.h"
 #include "shim/bind9/loads.h"
+#include "shim/bind9/monotonic.h"
 #include "shim/bind9/rpz_capture.h"
 #include "shim/bind9/server_access.h"
 #include "shim/bind9/zone_watch.h"
@@ -23,13 +23,6 @@ struct worker {
 #define MAX_WORKERS 1024
 static struct worker workers[MAX_WORKERS];
 static _Atomic(bindcast_runtime *) current_runtime;
-
-static uint64_t
-monotonic_ns(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static struct worker *
 worker_of(const ns_client_t *client, bindcast_runtime *runtime) {

@@ -35,8 +35,7 @@ void a_changed_statement_has_path_before_and_after(void**) {
 }
 
 void nested_statements_carry_their_path(void**) {
-  const auto changes =
-      changed_statements(read_statements(kBefore), read_statements(replaced(kBefore, "x.db", "y.db")));
+  const auto changes = changed_statements(read_statements(kBefore), read_statements(replaced(kBefore, "x.db", "y.db")));
   assert_int_equal(changes.size(), 1);
   assert_text(changes[0].path, "view \"inside\".zone \"x.test\".file");
   assert_text(changes[0].after, "\"y.db\"");

@@ -12,7 +12,6 @@ extern "C" {
 }
 #undef fail  // a macro of that name breaks std::ios
 
-
 #include <string>
 #include <string_view>
 

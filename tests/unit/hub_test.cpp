@@ -65,8 +65,8 @@ void filters_and_minimums_refuse(void**) {
   assert_true(Filter::compile("zone under \"example.com\"", s.filter, error));
   s.min_severity = Severity::warning;
   f.hub.subscriptions_changed();
-  emit(f.hub, EventType::zone_created);                 // info
-  emit(f.hub, EventType::zone_deleted, "other.test");   // not under
+  emit(f.hub, EventType::zone_created);                // info
+  emit(f.hub, EventType::zone_deleted, "other.test");  // not under
   emit(f.hub, EventType::zone_deleted, "a.example.com");
   assert_int_equal(f.taker.got.size(), 1);
 }

@@ -14,12 +14,14 @@ using bindcast::policy_trigger;
 using bindcast::ZoneChange;
 
 ZoneChange change_of(bool policy_zone = false, std::uint32_t threshold = 10, const char* cause = "update") {
-  return ZoneChange({.zone = "example.com", .view = "_default", .zone_type = "primary", .cause = cause,
-                     .policy_zone = policy_zone},
-                    7, 8, "CORRELATION", threshold);
+  return ZoneChange(
+      {.zone = "example.com", .view = "_default", .zone_type = "primary", .cause = cause, .policy_zone = policy_zone},
+      7, 8, "CORRELATION", threshold);
 }
 
-std::string text(const Event& event, std::string_view path) { return std::string(event.data.find(path).text()); }
+std::string text(const Event& event, std::string_view path) {
+  return std::string(event.data.find(path).text());
+}
 
 void one_updated_rrset_gives_before_and_after(void**) {
   ZoneChange change = change_of();
