@@ -123,6 +123,11 @@ class Client:
             raise HarnessError(f"subscribe {data}: {answer}")
         return answer
 
+    def subscribe_from_start(self, **data) -> dict:
+        """As subscribe(), and with it the events since the runtime started, as far as it remembers them."""
+        epoch = self.wait_message("connection_established")["data"]["epoch"]
+        return self.subscribe(since=f"{epoch}-0", **data)
+
     # ── Waiting ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _wait(self, find, what: str, timeout: float):
@@ -191,8 +196,7 @@ def watching(named, ignored=(), **options) -> Client:
     client = Client(named, **options)
     views = {"_default": named.zones} if named.views is None else {
         name: view.zones for name, view in named.views.items() if view.plugin}
-    epoch = client.wait_message("connection_established")["data"]["epoch"]
-    client.subscribe(name="start", event_types=["zone_loaded"], since=f"{epoch}-0")
+    client.subscribe_from_start(name="start", event_types=["zone_loaded"])
     for view, zones in views.items():
         for name, zone in zones.items():
             if zone.type in ("primary", "secondary") and name not in ignored:

@@ -16,15 +16,9 @@ class HostileTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.named = Named(ZONES, yaml={"server": {"max_connections_per_user": 60}})
-        cls.named.__enter__()
-        cls.bystander = Client(cls.named)
+        cls.named = cls.enterClassContext(Named(ZONES, yaml={"server": {"max_connections_per_user": 60}}))
+        cls.bystander = cls.enterClassContext(Client(cls.named))
         cls.bystander.subscribe(event_types=["dns_query_log"])
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.bystander.close()
-        cls.named.__exit__(None, None, None)
 
     def tearDown(self):
         name = f"{self._testMethodName.replace('_', '-')[:50]}.example.com"

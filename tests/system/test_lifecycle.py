@@ -69,11 +69,11 @@ class RestartTest(unittest.TestCase):
     """A start is announced before any client can be there; `since` asks for what came before."""
 
     def announced(self, named, kind: str) -> list[dict]:
-        """The service events since the runtime started."""
+        """The service events since the runtime started; a query's event marks the end of what was remembered."""
         with Client(named) as client:
-            epoch = client.wait_message("connection_established")["data"]["epoch"]
-            client.subscribe(categories=["system"], since=f"{epoch}-0")
-            client.wait_event("service_started")
+            client.subscribe_from_start(categories=["system"], event_types=["dns_query_log"])
+            named.query("mark.example.com")
+            client.wait_event("dns_query_log", qname="mark.example.com")
             return client.of(kind)
 
     def test_the_first_start(self):

@@ -24,15 +24,9 @@ def settle(named, client, mark: str):
 class FieldsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.named = Named(ZONES, options="allow-query { !127.0.0.9; any; };")
-        cls.named.__enter__()
-        cls.client = Client(cls.named)
+        cls.named = cls.enterClassContext(Named(ZONES, options="allow-query { !127.0.0.9; any; };"))
+        cls.client = cls.enterClassContext(Client(cls.named))
         cls.client.subscribe(event_types=["dns_query_log", "dns_query_failed"])
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        cls.named.__exit__(None, None, None)
 
     def ask(self, name, *args, **options):
         self.named.query(name, *args, **options)

@@ -45,17 +45,11 @@ def rpz_named(**rpz):
 class ActionsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.forwarder, cls.named = rpz_named(repeat_window="0s")
-        cls.forwarder.__enter__()
-        cls.named.__enter__()
-        cls.client = Client(cls.named)
+        forwarder, cls.named = rpz_named(repeat_window="0s")
+        cls.enterClassContext(forwarder)
+        cls.enterClassContext(cls.named)
+        cls.client = cls.enterClassContext(Client(cls.named))
         cls.client.subscribe(event_types=TYPES)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        cls.named.__exit__(None, None, None)
-        cls.forwarder.__exit__()
 
     def blocked(self, kind, name, **expected):
         event = self.client.wait_event(kind, qname=name)

@@ -16,12 +16,7 @@ ZONES = {"example.com": Zone("www A 192.0.2.1"), "other.example": Zone("www A 19
 class EntryTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.named = Named(ZONES)
-        cls.named.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.named.__exit__(None, None, None)
+        cls.named = cls.enterClassContext(Named(ZONES))
 
     def test_the_token_file_is_for_its_owner_alone_and_the_token_is_not_logged(self):
         mode = os.stat(self.named.token_file).st_mode
@@ -121,13 +116,8 @@ class EntryTest(unittest.TestCase):
 class SubscriptionTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.named = Named(ZONES, yaml={"server": {"max_connections_per_user": 50}})
-        cls.named.__enter__()
+        cls.named = cls.enterClassContext(Named(ZONES, yaml={"server": {"max_connections_per_user": 50}}))
         watching(cls.named).close()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.named.__exit__(None, None, None)
 
     def names(self, client):
         return [event["data"]["qname"] for event in client.of("dns_query_log")]

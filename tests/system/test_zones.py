@@ -20,10 +20,10 @@ def created_or_deleted(client):
 
 class StartTest(unittest.TestCase):
     def test_zones_of_the_start_are_loaded_not_created(self):
-        # Nobody asks anything: the plugin has to find the view by itself, which leaves time to subscribe.
+        # Nobody asks anything: the plugin has to find the view by itself.
         many = {f"z{i}.example": Zone("www A 192.0.2.1") for i in range(20)}
         with Named(many, start="running") as named, Client(named) as client:
-            client.subscribe(event_types=ZONE_TYPES)
+            client.subscribe_from_start(event_types=ZONE_TYPES)
             loaded = client.wait_events(20, "zone_loaded", timeout=20)
             self.assertEqual(set(many), {event["data"]["zone"] for event in loaded})
             data = client.wait_event("zone_loaded", zone="z7.example")["data"]
@@ -74,7 +74,7 @@ class ZoneTableTest(unittest.TestCase):
 
     def test_built_in_zones_are_no_events(self):
         with Named(zones(), options="empty-zones-enable yes;", start="running") as named, Client(named) as client:
-            client.subscribe(event_types=ZONE_TYPES)
+            client.subscribe_from_start(event_types=ZONE_TYPES)
             client.wait_event("zone_loaded", zone="example.com", timeout=20)
             client.wait_event("zone_loaded", zone="quiet.example")
             self.assertEqual({"example.com", "quiet.example"}, {event["data"]["zone"] for event in client.events})
