@@ -27,7 +27,6 @@ enum CloseCode : int {
   kPolicyViolation = 1008,
   kTryAgainLater = 1013,
   kBadToken = 4401,
-  kNotPermitted = 4403,
   kAuthenticationTimeout = 4408,
   kTooMany = 4429
 };
