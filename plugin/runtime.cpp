@@ -74,9 +74,10 @@ Runtime::Runtime(HostInfo host, Options options)
       run_state_(host_.state_dir, host_.log),
       options_(std::make_shared<const Options>(std::move(options))) {
   if (const int fault = uv_loop_init(&loop_); fault != 0) throw std::system_error(-fault, std::generic_category());
+  uv_loop_configure(&loop_, UV_METRICS_IDLE_TIME);
   uv_async_init(&loop_, &posted_, [](uv_async_t* handle) {
     auto* runtime = static_cast<Runtime*>(handle->data);
-    runtime->take_cold_events();
+    if (runtime->take_cold_events()) uv_async_send(handle);  // the sockets have their turn in between
     runtime->take_posts();
   });
   posted_.data = this;
@@ -118,11 +119,20 @@ void Runtime::run() {
         runtime->server_->tick(now);
       },
       1000, 1000);
-  // Subscriptions change inside callbacks of this iteration; before the loop waits, the host learns of it.
-  uv_prepare_start(&before_wait_,
-                   [](uv_prepare_t* handle) { static_cast<Runtime*>(handle->data)->intake_.update_interest(); });
+  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) { static_cast<Runtime*>(handle->data)->before_wait(); });
   uv_run(&loop_, UV_RUN_DEFAULT);
   server_.reset();
+}
+
+void Runtime::before_wait() {
+  // Subscriptions change inside callbacks of this turn; before the loop waits, the host learns of it.
+  intake_.update_interest();
+  // How long an event may find the loop at work before its turn comes.
+  const std::int64_t now_us = read_clock().mono_us;
+  const auto idle_us = static_cast<std::int64_t>(uv_metrics_idle_time(&loop_) / 1000);
+  if (turn_began_us_ != 0) server_->loop_was_busy(now_us - turn_began_us_ - (idle_us - idle_before_us_));
+  turn_began_us_ = now_us;
+  idle_before_us_ = idle_us;
 }
 
 void Runtime::announce_start() {
@@ -146,7 +156,7 @@ void Runtime::announce_start() {
 void Runtime::stop_loop() {
   const Now now = read_clock();
   intake_.drain_all(now);
-  take_cold_events();
+  while (take_cold_events()) continue;
   Event event = make_event(EventType::service_stopped);
   event.source_component = "runtime";
   event.data.add("version", kVersion);
@@ -190,12 +200,14 @@ void Runtime::take_posts() {
   for (const auto& work : posts) work();
 }
 
-void Runtime::take_cold_events() {
+bool Runtime::take_cold_events() {
   const Now now = read_clock();
-  for (Event& event : cold_.take()) hub_.emit(std::move(event), now);
+  bool more = false;
+  for (Event& event : cold_.take(Intake::kFewestRecordsPerDrain, more)) hub_.emit(std::move(event), now);
   const auto dropped = cold_.take_dropped();
   for (std::size_t i = 0; i < dropped.size(); ++i)
     if (dropped[i] != 0) hub_.report_lost(DropReason::capture_overflow, {static_cast<EventType>(i)}, dropped[i], now);
+  return more;
 }
 
 void Runtime::emit(std::vector<Event>&& events, ColdQueue::WhenFull when_full) {

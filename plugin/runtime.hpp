@@ -65,7 +65,8 @@ class Runtime {
   void run();                        // the loop thread
   void post(std::function<void()>);  // runs on the loop thread, in order
   void take_posts();
-  void take_cold_events();
+  bool take_cold_events();  // true: there are more
+  void before_wait();
   void announce_start();
   void stop_loop();
   void put_in_force(std::shared_ptr<const Options> options);
@@ -78,6 +79,7 @@ class Runtime {
   uv_prepare_t before_wait_{};
   uv_timer_t stop_poll_{};
   std::int64_t stop_bound_us_ = 0;
+  std::int64_t turn_began_us_ = 0, idle_before_us_ = 0;  // of the loop's present turn
   Hub hub_;
   Intake intake_;
   ColdQueue cold_;

@@ -1,5 +1,6 @@
 #include "plugin/capture/cold_queue.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <utility>
@@ -21,12 +22,19 @@ void ColdQueue::push(std::vector<Event>&& events, WhenFull when_full) {
   events_.insert(events_.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
 }
 
-std::vector<Event> ColdQueue::take() {
+std::vector<Event> ColdQueue::take(std::size_t most, bool& more) {
   std::vector<Event> taken;
   {
     const std::lock_guard lock(mutex_);
-    taken.swap(events_);
-    bytes_ = 0;
+    const std::size_t count = std::min(most, events_.size());
+    taken.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      bytes_ -= std::min(bytes_, events_.front().bytes());
+      taken.push_back(std::move(events_.front()));
+      events_.pop_front();
+    }
+    more = !events_.empty();
+    if (!more) bytes_ = 0;
   }
   room_.notify_all();
   return taken;

@@ -6,6 +6,7 @@
 #include <array>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -23,8 +24,8 @@ class ColdQueue {
 
   // Any thread but the loop's. All of `events` or, when there was no room in time, none of them (counted by type).
   void push(std::vector<Event>&& events, WhenFull when_full);
-  // Takes everything. Loop thread.
-  [[nodiscard]] std::vector<Event> take();
+  // The oldest ones, at most so many; `more` tells whether others are left. Loop thread.
+  [[nodiscard]] std::vector<Event> take(std::size_t most, bool& more);
   // How many were dropped since the last call, by type. Loop thread.
   [[nodiscard]] std::array<std::uint64_t, kEventTypeCount> take_dropped();
   // Nobody waits any more; what comes later is dropped. Any thread.
@@ -33,7 +34,7 @@ class ColdQueue {
  private:
   std::mutex mutex_;
   std::condition_variable room_;
-  std::vector<Event> events_;  // guarded by mutex_, as all below
+  std::deque<Event> events_;  // guarded by mutex_, as all below
   std::size_t bytes_ = 0;
   bool closed_ = false;
   std::array<std::uint64_t, kEventTypeCount> dropped_{};

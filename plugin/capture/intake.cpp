@@ -8,7 +8,6 @@
 namespace bindcast {
 
 namespace {
-constexpr std::size_t kRecordsPerDrain = 512;  // of each ring, so that the loop's sockets get their turn
 constexpr std::uint64_t kPollMs = 1;
 constexpr int kIdlePolls = 4;  // empty polls before the loop sleeps
 constexpr std::uint16_t kServfail = 2;
@@ -48,6 +47,8 @@ void Intake::configure(const Options& options) {
   ignored_names_ = options.events.queries.ignore;
   query_options_.latency = options.events.queries.latency;
   queries_enabled_ = options.events.queries.enabled;
+  records_per_drain_ =
+      std::clamp<std::size_t>(options.queues.max_events / 2, kFewestRecordsPerDrain, kMostRecordsPerDrain);
   control_.sample.store(options.events.queries.sample, std::memory_order_relaxed);
   update_interest();
 }
@@ -108,32 +109,29 @@ void Intake::report_losses(Lane& lane, Now now) {
 
 Intake::Drained Intake::drain(Now now) {
   Drained drained = Drained::nothing;
-  const auto note = [&drained](std::size_t taken) {
-    const Drained this_one = taken == kRecordsPerDrain ? Drained::more : taken > 0 ? Drained::all : Drained::nothing;
-    drained = std::max(drained, this_one);
-  };
   const std::lock_guard lock(adding_);
-  for (const auto& lane : lanes_) {
-    Ring& ring = lane->producer->priority();
-    Ring::Record record;
-    std::size_t taken = 0;
-    for (; taken < kRecordsPerDrain && ring.front(record); ++taken, ring.pop()) take_rpz(record, now);
-    note(taken);
-  }
-  for (const auto& lane : lanes_) {
-    Ring& ring = lane->producer->bulk();
-    Ring::Record record;
-    std::size_t taken = 0;
-    for (; taken < kRecordsPerDrain && ring.front(record); ++taken, ring.pop()) take_query(record, now);
-    note(taken);
-    report_losses(*lane, now);
-  }
+  // Each ring that has something gets an equal share.
+  const auto take_from_all = [&](Ring& (Producer::*ring_of)() noexcept, auto take) {
+    const auto filled =
+        std::ranges::count_if(lanes_, [&](const auto& lane) { return !((*lane->producer).*ring_of)().empty(); });
+    const std::size_t share = records_per_drain_ / static_cast<std::size_t>(std::max<std::ptrdiff_t>(filled, 1)) + 1;
+    for (const auto& lane : lanes_) {
+      Ring& ring = ((*lane->producer).*ring_of)();
+      Ring::Record record;
+      std::size_t taken = 0;
+      for (; taken < share && ring.front(record); ++taken, ring.pop()) take(record);
+      drained = std::max(drained, taken == share ? Drained::more : taken > 0 ? Drained::all : Drained::nothing);
+    }
+  };
+  take_from_all(&Producer::priority, [&](const Ring::Record& record) { take_rpz(record, now); });
+  take_from_all(&Producer::bulk, [&](const Ring::Record& record) { take_query(record, now); });
+  for (const auto& lane : lanes_) report_losses(*lane, now);
   fold_.expire(now);
   return drained;
 }
 
 void Intake::drain_all(Now now) {
-  constexpr int kRounds = 128;  // more than a ring holds; a host that goes on producing must not keep us
+  constexpr int kRounds = 1024;  // more than a ring holds; a host that goes on producing must not keep us
   for (int round = 0; round < kRounds && drain(now) != Drained::nothing; ++round) continue;
   fold_.expire(now, true);
 }

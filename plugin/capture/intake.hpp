@@ -20,6 +20,7 @@ namespace bindcast {
 class Intake {
  public:
   static constexpr std::size_t kMaxProducers = 1024;
+  static constexpr std::size_t kMostRecordsPerDrain = 512, kFewestRecordsPerDrain = 64;
 
   explicit Intake(Hub& hub);
 
@@ -32,7 +33,8 @@ class Intake {
   void configure(const Options& options);
 
   enum class Drained : std::uint8_t { nothing, all, more /* a ring had more than a drain takes */ };
-  // Takes what is in the rings, at most a bounded number of records.
+  // Takes what is in the rings: at most half of what a client's queue holds, because the sockets are written to between
+  // two drains, and a client that keeps up must not lose anything for our own haste.
   Drained drain(Now now);
   // Everything that is left, folded repeats too: at the end.
   void drain_all(Now now);
@@ -61,6 +63,7 @@ class Intake {
   std::vector<std::string> ignored_names_;
   QueryEventOptions query_options_;
   bool queries_enabled_ = true;
+  std::size_t records_per_drain_ = kMostRecordsPerDrain;
 
   std::mutex adding_;  // guards lanes_ against add_producer; the query path never takes it
   std::vector<std::unique_ptr<Lane>> lanes_;

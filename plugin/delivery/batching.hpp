@@ -1,32 +1,41 @@
-// When a client's queue is turned into messages: a pure function of options, queue, load and time.
+// When what waits is turned into a batch: a pure function of options, queue, load and time.
 //
-// Called on the loop thread whenever a client may be written to, and to find out when to look again. Keeps nothing.
+// Called on the loop thread whenever something has come, and at the times that it named. Keeps nothing.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "config/options.hpp"
+#include "events/type.hpp"
 #include "plugin/clock.hpp"
 
 namespace bindcast {
 
+// What waits for a batch. Events that must not wait (priority_bypass) are not among them.
 struct QueueState {
-  std::size_t count = 0;            // events that may wait for a batch
-  std::size_t bytes = 0;            // their JSON
-  std::int64_t oldest_us = 0;       // monotonic time at which the oldest of them came; 0: none
-  std::int64_t quiet_since_us = 0;  // monotonic time of the last event sent; 0: never
-  bool has_bypass = false;          // events that must not wait are there as well
+  std::size_t count = 0;  // events
+  std::size_t bytes = 0;  // their JSON
+  // Monotonic time at which the oldest waiting event of each priority came; 0: none of that priority waits.
+  std::array<std::int64_t, kPriorityCount> oldest_us{};
+  std::int64_t last_sent_us = 0;  // monotonic time of the last batch; 0: never
+};
+
+// How hard it is to keep up, as measured. All of it may be unknown (0).
+struct Load {
+  double arrival_per_second = 0;  // events that come, smoothed
+  double drain_per_second = 0;    // events that the slowest client in step takes while it has some waiting; 0: unknown
+  double depth = 0;               // share of a client's queue that is in use, of the fullest in step; 0 to 1
+  std::int64_t loop_lag_us = 0;   // how long the loop is busy before it looks at its sockets again
 };
 
 struct BatchDecision {
-  bool send_bypass = false;        // send those that must not wait, each by itself, before all others
-  std::size_t send_now = 0;        // so many of the others may go as one batch; max_batch_bytes still bounds it
+  std::size_t send_now = 0;        // so many of them may go as one batch; max_batch_bytes still bounds it
   std::int64_t wait_until_us = 0;  // when to ask again, if nothing else happens; 0: nothing waits
 };
 
-// `load` is the share of the queue's bound that is in use, 0 to 1: for strategies that adapt.
-[[nodiscard]] BatchDecision decide_batch(const BatchingOptions& options, const QueueState& queue, double load,
+[[nodiscard]] BatchDecision decide_batch(const BatchingOptions& options, const QueueState& queue, const Load& load,
                                          Now now) noexcept;
 
 }  // namespace bindcast

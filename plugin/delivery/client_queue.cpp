@@ -1,161 +1,350 @@
 #include "plugin/delivery/client_queue.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "plugin/delivery/channel.hpp"
 
 namespace bindcast {
 
-ClientQueue::ClientQueue(const QueueOptions& options, bool bypass) : options_(options), bypass_(bypass) {}
+namespace {
 
-void ClientQueue::configure(const QueueOptions& options, bool bypass) {
+constexpr std::size_t kMostGapFrames = 8;  // further gaps are put together
+constexpr std::int64_t kBacklogSeenUs = 50'000;
+
+std::uint64_t weight_of(const Frame& frame) {
+  std::uint64_t weight = 0;
+  for (const EncodedRef& event : frame.events) weight += event->weight();
+  return weight;
+}
+
+std::size_t index_of(Priority priority) {
+  return static_cast<std::size_t>(priority);
+}
+
+}  // namespace
+
+ClientQueue::ClientQueue(FrameWriter& writer, DeliveryStatistics& all, const QueueOptions& options, Packing packing,
+                         std::function<void()> ready)
+    : writer_(writer), all_(all), options_(options), packing_(std::move(packing)), ready_(std::move(ready)) {}
+
+void ClientQueue::configure(const QueueOptions& options) {
   options_ = options;
-  bypass_ = bypass;
   if (options_.overflow == OverflowPolicy::disconnect) return;
-  std::uint64_t dropped = 0;
-  while (size_ > options_.max_events || bytes_ > options_.max_bytes) drop_one(dropped);
-}
-
-bool ClientQueue::fits(std::size_t bytes) const noexcept {
-  return size_ < options_.max_events && bytes_ + bytes <= options_.max_bytes;
-}
-
-// Would the event fit once everything that it may push out is gone?
-bool ClientQueue::room_for(const EncodedEvent& event, std::size_t lane) const noexcept {
-  if (options_.max_events == 0 || event.bytes() > options_.max_bytes) return false;
-  if (options_.overflow == OverflowPolicy::drop_oldest) return true;
-  std::size_t removable = 0, removable_bytes = 0;
-  for (std::size_t i = 0; i <= lane; ++i) {
-    removable += lanes_[i].entries.size();
-    removable_bytes += lanes_[i].bytes;
-  }
-  return size_ - removable < options_.max_events && bytes_ - removable_bytes + event.bytes() <= options_.max_bytes;
-}
-
-ClientQueue::Offered ClientQueue::offer(const EncodedRef& event, Now now, std::uint64_t& dropped) {
-  const auto lane = static_cast<std::size_t>(event->event->priority);
-  auto& entries = lanes_[lane].entries;
-  // Events come in order, but for those of a replay: these are put where they belong, unless they wait already.
-  const std::uint64_t offset = event->event->offset;
-  const auto before = [](const Entry& entry, std::uint64_t o) { return entry.event->event->offset < o; };
-  const bool late = !entries.empty() && entries.back().event->event->offset >= offset;
-  if (late && std::lower_bound(entries.begin(), entries.end(), offset, before)->event->event->offset == offset)
-    return Offered::queued;
-  ++accepted_;
-  if (!fits(event->bytes())) {
-    switch (options_.overflow) {
-      case OverflowPolicy::drop_lowest:
-      case OverflowPolicy::drop_oldest:
-        if (!room_for(*event, lane)) {
-          lose(*event, dropped);
-          return Offered::dropped;
-        }
-        while (!fits(event->bytes())) drop_one(dropped);
-        break;
-      case OverflowPolicy::drop_newest:
-        lose(*event, dropped);
-        return Offered::dropped;
-      case OverflowPolicy::disconnect:
-        lose(*event, dropped);
-        return Offered::overflow;
-    }
-  }
-  // Room may have been made in this lane, so the place is looked up now.
-  entries.insert(late ? std::lower_bound(entries.begin(), entries.end(), offset, before) : entries.end(),
-                 {event, now.mono_us});
-  lanes_[lane].bytes += event->bytes();
-  ++size_;
-  bytes_ += event->bytes();
-  return Offered::queued;
-}
-
-std::size_t ClientQueue::oldest_lane(std::size_t begin, std::size_t end) const noexcept {
-  std::size_t oldest = end;
-  std::uint64_t offset = 0;
-  for (std::size_t i = begin; i < end; ++i) {
-    if (lanes_[i].entries.empty()) continue;
-    const std::uint64_t candidate = lanes_[i].entries.front().event->event->offset;
-    if (oldest == end || candidate < offset) {
-      oldest = i;
-      offset = candidate;
-    }
-  }
-  return oldest;
-}
-
-ClientQueue::Entry ClientQueue::pop(std::size_t lane) {
-  Entry entry = std::move(lanes_[lane].entries.front());
-  lanes_[lane].entries.pop_front();
-  lanes_[lane].bytes -= entry.event->bytes();
-  --size_;
-  bytes_ -= entry.event->bytes();
-  return entry;
-}
-
-void ClientQueue::drop_one(std::uint64_t& dropped) {
-  std::size_t lane = 0;
-  if (options_.overflow == OverflowPolicy::drop_oldest)
-    lane = oldest_lane(0, kPriorityCount);
-  else
-    while (lanes_[lane].entries.empty()) ++lane;
-  const Entry entry = pop(lane);
-  lose(*entry.event, dropped);
-}
-
-void ClientQueue::lose(const EncodedEvent& event, std::uint64_t& dropped) {
-  ++dropped_;
-  ++dropped;
-  losses_.record(DropReason::queue_overflow, event.event->type, 1, event.event->offset);
-}
-
-EncodedRef ClientQueue::take_bypass(Now now) {
-  const std::size_t lane = oldest_lane(first_bypass(), kPriorityCount);
-  if (lane == kPriorityCount) return nullptr;
-  ++delivered_;
-  last_sent_us_ = now.mono_us;
-  return pop(lane).event;
-}
-
-std::int64_t ClientQueue::take(std::size_t max_events, std::size_t max_bytes, Now now, std::vector<EncodedRef>& out) {
-  const std::size_t end = first_bypass();
-  std::size_t taken = 0, taken_bytes = 0;
-  std::int64_t queued_us = now.mono_us;
-  while (taken < max_events) {
-    const std::size_t lane = oldest_lane(0, end);
-    if (lane == end) break;
-    const Entry& first = lanes_[lane].entries.front();
-    if (taken > 0 && taken_bytes + first.event->bytes() > max_bytes) break;
-    queued_us = std::min(queued_us, first.queued_us);
-    taken_bytes += first.event->bytes();
-    ++taken;
-    out.push_back(pop(lane).event);
-  }
-  delivered_ += taken;
-  if (taken > 0) last_sent_us_ = now.mono_us;
-  return queued_us;
-}
-
-QueueState ClientQueue::state() const noexcept {
-  QueueState state;
-  for (std::size_t i = 0; i < kPriorityCount; ++i) {
-    const Lane& lane = lanes_[i];
-    if (lane.entries.empty()) continue;
-    if (i >= first_bypass()) {
-      state.has_bypass = true;
+  while (size_ > 0 && !fits(0, 0)) {
+    if (options_.overflow == OverflowPolicy::drop_oldest) {
+      drop_oldest();
       continue;
     }
-    state.count += lane.entries.size();
-    state.bytes += lane.bytes;
-    const std::int64_t queued_us = lane.entries.front().queued_us;
-    if (state.oldest_us == 0 || queued_us < state.oldest_us) state.oldest_us = queued_us;
+    std::size_t lowest = 0;
+    while (lowest + 1 < kPriorityCount && by_priority_[lowest] == 0) ++lowest;
+    if (!drop_newest_of(static_cast<Priority>(lowest))) return;
   }
-  state.quiet_since_us = last_sent_us_;
-  return state;
+}
+
+bool ClientQueue::fits(std::size_t events, std::size_t bytes) const noexcept {
+  return size_ + events <= options_.max_events && bytes_ + bytes <= options_.max_bytes;
 }
 
 double ClientQueue::load() const noexcept {
-  if (options_.max_events == 0 || options_.max_bytes == 0) return 1;
   return std::max(static_cast<double>(size_) / options_.max_events,
                   static_cast<double>(bytes_) / static_cast<double>(options_.max_bytes));
+}
+
+// ── What comes in ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void ClientQueue::append(Lane& lane, Entry entry) {
+  if (entry.frame) {
+    size_ += entry.frame->events.size();
+    bytes_ += entry.frame->bytes();
+    for (const EncodedRef& event : entry.frame->events) ++by_priority_[index_of(event->event->priority)];
+    waiting_ += weight_of(*entry.frame);
+    if (is_gap(entry)) ++gap_frames_;
+  } else {
+    ++size_;
+    bytes_ += entry.event->bytes();
+    ++by_priority_[index_of(entry.event->event->priority)];
+    waiting_ += entry.event->weight();
+  }
+  lane.push_back(std::move(entry));
+}
+
+void ClientQueue::uncount(const Entry& entry) {
+  if (entry.frame) {
+    size_ -= entry.frame->events.size();
+    bytes_ -= entry.frame->bytes();
+    for (const EncodedRef& event : entry.frame->events) --by_priority_[index_of(event->event->priority)];
+    waiting_ -= weight_of(*entry.frame);
+    if (is_gap(entry)) --gap_frames_;
+  } else {
+    --size_;
+    bytes_ -= entry.event->bytes();
+    --by_priority_[index_of(entry.event->event->priority)];
+    waiting_ -= entry.event->weight();
+  }
+}
+
+bool ClientQueue::push(const FrameRef& frame, bool urgent, Now now) {
+  if (frame->gap) {
+    account_.dropped[static_cast<std::size_t>(frame->gap->reason)] += frame->gap->count;
+    if (gap_frames_ < kMostGapFrames)
+      append(normal_, {.frame = frame, .event = nullptr, .queued_us = now.mono_us});
+    else
+      losses_.record(*frame->gap);
+    ready_();
+    return true;
+  }
+  const std::uint64_t dropped = account_.dropped[static_cast<std::size_t>(DropReason::queue_overflow)];
+  if (options_.overflow == OverflowPolicy::drop_oldest && frame->events.size() <= options_.max_events &&
+      frame->bytes() <= options_.max_bytes)
+    while (!fits(frame->events.size(), frame->bytes())) drop_oldest();
+  if (fits(frame->events.size(), frame->bytes())) {
+    account_.accepted += weight_of(*frame);
+    append(urgent ? urgent_ : normal_, {.frame = frame, .event = nullptr, .queued_us = frame->created_us});
+    ready_();
+  } else {
+    for (const EncodedRef& event : frame->events) (void)offer(event, urgent, now);
+  }
+  return dropped == account_.dropped[static_cast<std::size_t>(DropReason::queue_overflow)];
+}
+
+bool ClientQueue::offer(const EncodedRef& event, bool urgent, Now now) {
+  account_.accepted += event->weight();
+  bool room = fits(1, event->bytes());
+  if (!room) {
+    switch (options_.overflow) {
+      case OverflowPolicy::drop_lowest:
+        room = make_room_below(event->event->priority, event->bytes());
+        break;
+      case OverflowPolicy::drop_oldest:
+        if (event->bytes() > options_.max_bytes) break;
+        while (!fits(1, event->bytes())) drop_oldest();
+        room = true;
+        break;
+      case OverflowPolicy::drop_newest:
+        break;
+      case OverflowPolicy::disconnect:
+        overflowed_ = true;
+        break;
+    }
+  }
+  if (room)
+    append(urgent ? urgent_ : normal_, {.frame = nullptr, .event = event, .queued_us = now.mono_us});
+  else
+    lose_event(*event);
+  ready_();
+  return room;
+}
+
+// Drops what matters less, the least and the newest first; drops nothing when that would not be enough.
+bool ClientQueue::make_room_below(Priority priority, std::size_t bytes) {
+  if (bytes > options_.max_bytes) return false;
+  std::size_t lower = 0;
+  for (std::size_t i = 0; i < index_of(priority); ++i) lower += by_priority_[i];
+  if (lower == 0) return false;
+  for (std::size_t i = 0; i < index_of(priority); ++i)
+    while (by_priority_[i] > 0) {
+      if (!drop_newest_of(static_cast<Priority>(i))) return false;
+      if (fits(1, bytes)) return true;
+    }
+  return false;
+}
+
+// A frame that holds such an event is taken apart, so that no more goes than must.
+bool ClientQueue::drop_newest_of(Priority priority) {
+  for (Lane* lane : {&normal_, &urgent_}) {
+    for (std::size_t i = lane->size(); i-- > 0;) {
+      const Entry& entry = (*lane)[i];
+      if (entry.frame) {
+        const auto& events = entry.frame->events;
+        if (std::ranges::none_of(events, [&](const EncodedRef& e) { return e->event->priority == priority; })) continue;
+        const std::size_t count = events.size();
+        expand(*lane, i);
+        i += count;  // look at what it was taken apart into
+        continue;
+      }
+      if (entry.event->event->priority != priority) continue;
+      uncount(entry);
+      lose_event(*entry.event);
+      lane->erase(lane->begin() + static_cast<std::ptrdiff_t>(i));
+      return true;
+    }
+  }
+  return false;
+}
+
+// Whole frames go as they came.
+void ClientQueue::drop_oldest() {
+  Lane* lane = &normal_;
+  const auto offset = [](const Entry& entry) {
+    return entry.frame ? (entry.frame->events.empty() ? 0 : entry.frame->events.front()->event->offset)
+                       : entry.event->event->offset;
+  };
+  if (normal_.empty() || (!urgent_.empty() && offset(urgent_.front()) < offset(normal_.front()))) lane = &urgent_;
+  const Entry entry = std::move(lane->front());
+  lane->pop_front();
+  uncount(entry);
+  if (!entry.frame)
+    lose_event(*entry.event);
+  else if (entry.frame->gap)
+    losses_.record(*entry.frame->gap);
+  else
+    for (const EncodedRef& event : entry.frame->events) lose_event(*event);
+}
+
+void ClientQueue::expand(Lane& lane, std::size_t at) {
+  const Entry whole = std::move(lane[at]);
+  uncount(whole);
+  Lane rest(std::make_move_iterator(lane.begin() + static_cast<std::ptrdiff_t>(at) + 1),
+            std::make_move_iterator(lane.end()));
+  lane.resize(at);
+  for (const EncodedRef& event : whole.frame->events)
+    append(lane, {.frame = nullptr, .event = event, .queued_us = whole.queued_us});
+  std::move(rest.begin(), rest.end(), std::back_inserter(lane));
+}
+
+void ClientQueue::lose_event(const EncodedEvent& event) {
+  account_.dropped[static_cast<std::size_t>(DropReason::queue_overflow)] += event.weight();
+  statistics_.dropped += event.weight();
+  all_.dropped += event.weight();
+  losses_.record(DropReason::queue_overflow, event.counts_as(), event.weight(), event.event->offset);
+}
+
+void ClientQueue::lose(const Gap& gap, bool accepted) {
+  if (accepted) {
+    account_.accepted += gap.count;
+    statistics_.dropped += gap.count;
+    all_.dropped += gap.count;
+  }
+  account_.dropped[static_cast<std::size_t>(gap.reason)] += gap.count;
+  losses_.record(gap);
+  ready_();
+}
+
+void ClientQueue::replay(std::vector<EncodedRef> events, Now now) {
+  // What waits is in the stream's order with what is replayed, and neither comes twice.
+  for (std::size_t i = 0; i < normal_.size(); ++i)
+    while (normal_[i].frame && !normal_[i].frame->gap) expand(normal_, i);
+  std::vector<std::uint64_t> here;
+  for (const Lane* lane : {&urgent_, &backlog_, &normal_})
+    for (const Entry& entry : *lane) {
+      if (entry.event)
+        here.push_back(entry.event->event->offset);
+      else
+        for (const EncodedRef& event : entry.frame->events) here.push_back(event->event->offset);
+    }
+  std::ranges::sort(here);
+  std::erase_if(events, [&](const EncodedRef& e) { return std::ranges::binary_search(here, e->event->offset); });
+  if (events.empty()) return;
+  for (EncodedRef& event : events) {
+    account_.accepted += event->weight();
+    account_.repeated += event->weight();
+    waiting_ += event->weight();
+    backlog_.push_back({.frame = nullptr, .event = std::move(event), .queued_us = now.mono_us});
+  }
+  // What waited and is older than the end of the replay goes with it.
+  const std::uint64_t last = backlog_.back().event->event->offset;
+  while (!normal_.empty() && normal_.front().event && normal_.front().event->event->offset < last) {
+    Entry entry = std::move(normal_.front());
+    normal_.pop_front();
+    uncount(entry);
+    waiting_ += entry.event->weight();
+    backlog_.push_back(std::move(entry));
+  }
+  std::ranges::stable_sort(backlog_, {}, [](const Entry& entry) { return entry.event->event->offset; });
+  ready_();
+}
+
+// ── What goes out ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+bool ClientQueue::due(Now now) const noexcept {
+  if (!urgent_.empty() || !backlog_.empty() || !normal_.empty()) return true;
+  const std::int64_t at = losses_.due_at_us();
+  return at != 0 && (tell_all_ || at <= now.mono_us);
+}
+
+FrameRef ClientQueue::next(Now now) {
+  if (channel_ != nullptr && standing_ != Standing::in_step) channel_->settle(*this);
+  if (const auto gap = losses_.take(now, tell_all_)) {
+    FrameRef frame = writer_.gap(*gap, now, packing_.format, packing_.batching.compression);
+    delivered(*frame, false, now);
+    return frame;
+  }
+  tell_all_ = false;
+  FrameRef frame;
+  if (!urgent_.empty()) {
+    frame = take(urgent_, true, now);
+    delivered(*frame, true, now);
+  } else if (!backlog_.empty()) {
+    frame = take(backlog_, false, now);
+    delivered(*frame, false, now);
+  } else if (!normal_.empty()) {
+    frame = take(normal_, true, now);
+    delivered(*frame, false, now);
+  }
+  if (!frame) {
+    backlogged_since_us_ = 0;
+  } else if (size_ == 0) {
+    backlogged_since_us_ = 0;
+  } else if (backlogged_since_us_ == 0) {
+    backlogged_since_us_ = now.mono_us;
+  }
+  if (channel_ != nullptr && standing_ != Standing::in_step) channel_->drained(*this, now);
+  return frame;
+}
+
+FrameRef ClientQueue::take(Lane& lane, bool counted, Now now) {
+  if (lane.front().frame) {
+    const Entry entry = std::move(lane.front());
+    lane.pop_front();
+    uncount(entry);
+    return entry.frame;
+  }
+  const std::size_t most = packing_.batches && &lane != &urgent_ ? packing_.batching.max_batch_size : 1;
+  std::vector<EncodedRef> events;
+  std::size_t bytes = 0;
+  std::int64_t queued_us = lane.front().queued_us;
+  while (!lane.empty() && lane.front().event && events.size() < most) {
+    Entry& entry = lane.front();
+    if (!events.empty() && bytes + entry.event->bytes() > packing_.batching.max_batch_bytes) break;
+    bytes += entry.event->bytes();
+    queued_us = std::min(queued_us, entry.queued_us);
+    if (counted)
+      uncount(entry);
+    else
+      waiting_ -= entry.event->weight();
+    events.push_back(std::move(entry.event));
+    lane.pop_front();
+  }
+  const CompressionOptions& compression = packing_.batching.compression;
+  if (!packing_.batches || &lane == &urgent_)
+    return writer_.single(events.front(), queued_us, packing_.format, compression);
+  return writer_.batch(std::move(events), queued_us, now, packing_.format, compression, trial_, true);
+}
+
+void ClientQueue::delivered(const Frame& frame, bool urgent, Now now) {
+  for (const EncodedRef& event : frame.events) {
+    account_.delivered += event->folded == 0 ? 1 : 0;
+    account_.folded += event->folded;
+  }
+  drained_.add(frame.events.size(), now);
+  statistics_.count(frame, urgent, now);
+  all_.count(frame, urgent, now);
+}
+
+double ClientQueue::drain_per_second(Now now) const noexcept {
+  if (backlogged_since_us_ == 0 || now.mono_us - backlogged_since_us_ < kBacklogSeenUs) return 0;
+  return drained_.per_second(now);
+}
+
+Account ClientQueue::account() const noexcept {
+  Account account = account_;
+  account.waiting = waiting_;
+  for (std::size_t i = 0; i < kDropReasonCount; ++i) account.untold[i] = losses_.untold(static_cast<DropReason>(i));
+  for (const Entry& entry : normal_)
+    if (is_gap(entry)) account.untold[static_cast<std::size_t>(entry.frame->gap->reason)] += entry.frame->gap->count;
+  return account;
 }
 
 }  // namespace bindcast

@@ -1,89 +1,143 @@
-// The events that wait for one client, bounded in number and bytes, with what is lost when it is full.
+// What waits for one client, bounded in events and bytes, and what was lost when it was full.
 //
-// One lane per priority, so that the least important event is found at once; the stream's offsets put the lanes
-// together again in the order of emission. The lanes of critical and urgent events are the bypass: they are taken ahead
-// of all others, when that is switched on. Holds references to shared events. Loop thread only.
+// A client in step holds frames that its channel made for all its clients: a pointer each. One that falls behind is
+// taken off that path by its channel (channel.hpp) until it has drained; what it is owed meanwhile waits here event by
+// event, and is packed for it alone. The lanes, in the order in which they are written: urgent (events that must not
+// wait), backlog (a replay that the client asked for), normal. Within a lane the order is the stream's.
+//
+// Holds references to shared frames and events. Loop thread only.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <vector>
 
 #include "config/options.hpp"
-#include "plugin/delivery/batching.hpp"
+#include "plugin/delivery/delivery_statistics.hpp"
+#include "plugin/delivery/frame_writer.hpp"
 #include "plugin/delivery/losses.hpp"
-#include "plugin/hub/hub.hpp"
+#include "plugin/delivery/packing.hpp"
+#include "plugin/delivery/rate.hpp"
 
 namespace bindcast {
 
+class Channel;
+
+// Every event that was meant for a client is in exactly one of these:
+// accepted = delivered + folded + dropped[queue_overflow] + waiting.
+struct Account {
+  std::uint64_t accepted = 0;
+  std::uint64_t repeated = 0;  // of these: past events, by a replay
+  std::uint64_t delivered = 0;
+  std::uint64_t folded = 0;                               // told as the count of a dns_query_batch
+  std::uint64_t waiting = 0;                              // in this queue
+  std::array<std::uint64_t, kDropReasonCount> dropped{};  // only those of queue_overflow were ever accepted
+  std::array<std::uint64_t, kDropReasonCount> untold{};   // of the dropped: not yet told in a gap
+};
+
 class ClientQueue {
  public:
-  // What happened to the queue when an event was offered.
-  enum class Offered : std::uint8_t {
-    queued,   // taken, though others may have been dropped for it
-    dropped,  // refused: it was the least important, or the newest
-    overflow  // refused, and the policy says that the client must go
+  // How the client keeps up; decided by its channel.
+  enum class Standing : std::uint8_t {
+    in_step,
+    behind,  // gets like queries folded, and everything else by itself
+    full     // gets only what matters more than the flood; the rest is counted
   };
 
-  ClientQueue(const QueueOptions& options, bool bypass);
+  // `all` counts what goes out of every queue. `ready` is called when something waits that next() has not been asked
+  // for yet.
+  ClientQueue(FrameWriter& writer, DeliveryStatistics& all, const QueueOptions& options, Packing packing,
+              std::function<void()> ready);
 
   // New bounds; what no longer fits is dropped by the policy (by `disconnect` nothing is).
-  void configure(const QueueOptions& options, bool bypass);
+  void configure(const QueueOptions& options);
+  void pack_as(const Packing& packing) { packing_ = packing; }
+  [[nodiscard]] const Packing& packing() const noexcept { return packing_; }
 
-  // `dropped` is increased by the number of events that were lost, the offered one included. An event that waits here
-  // already is not taken twice and not counted again.
-  Offered offer(const EncodedRef& event, Now now, std::uint64_t& dropped);
+  // ── What comes in ──
+  // A frame, as it is if there is room, else what of it the policy lets in. `urgent`: ahead of what waits. False when
+  // something was lost.
+  bool push(const FrameRef& frame, bool urgent, Now now);
+  // One event by itself; false when it was lost.
+  bool offer(const EncodedRef& event, bool urgent, Now now);
+  // Past events, in order, ahead of what waits and without being counted against the bounds: they are bounded where
+  // they come from and shared with it. What waits here already comes once.
+  void replay(std::vector<EncodedRef> events, Now now);
+  // Events that were lost before they came here; `accepted`: because this queue was full.
+  void lose(const Gap& gap, bool accepted);
 
-  // The first event that must not wait; empty when there is none.
-  [[nodiscard]] EncodedRef take_bypass(Now now);
-  // The first events of all others, in order: at most so many, and at most so many bytes but at least one. Returns the
-  // monotonic time at which the first of them came.
-  std::int64_t take(std::size_t max_events, std::size_t max_bytes, Now now, std::vector<EncodedRef>& out);
+  // ── What goes out ──
+  // The next frame to write; empty when nothing is due. A gap comes before the events that follow it.
+  [[nodiscard]] FrameRef next(Now now);
+  [[nodiscard]] bool due(Now now) const noexcept;
+  // The policy says that the client must go.
+  [[nodiscard]] bool overflowed() const noexcept { return overflowed_; }
+  // From here on gaps are told at once: the end is near, or the client has caught up.
+  void tell_all_losses() noexcept { tell_all_ = true; }
 
-  [[nodiscard]] QueueState state() const noexcept;
-  [[nodiscard]] double load() const noexcept;  // share of the bounds in use, 0 to 1
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] Standing standing() const noexcept { return standing_; }
+  [[nodiscard]] Channel* channel() const noexcept { return channel_; }  // where it is; nullptr: in none
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }     // events that count against the bounds
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-  [[nodiscard]] Losses& losses() noexcept { return losses_; }
-  [[nodiscard]] const Losses& losses() const noexcept { return losses_; }
-
-  // accepted() = delivered() + dropped() + size(), always.
-  [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
-  [[nodiscard]] std::uint64_t delivered() const noexcept { return delivered_; }
-  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  [[nodiscard]] double load() const noexcept;  // share of the bounds in use, 0 to 1
+  // Events a second that the client takes while it has some waiting; 0: not known.
+  [[nodiscard]] double drain_per_second(Now now) const noexcept;
+  [[nodiscard]] Account account() const noexcept;
+  [[nodiscard]] const DeliveryStatistics& statistics() const noexcept { return statistics_; }
+  [[nodiscard]] const QueueOptions& options() const noexcept { return options_; }
 
  private:
+  friend class Channel;
+
   struct Entry {
-    EncodedRef event;
+    FrameRef frame;    // whole, or
+    EncodedRef event;  // one event by itself
     std::int64_t queued_us;
   };
-  struct Lane {
-    std::deque<Entry> entries;
-    std::size_t bytes = 0;
-  };
-  static constexpr std::size_t kFirstBypass = static_cast<std::size_t>(Priority::critical);
+  using Lane = std::deque<Entry>;
 
-  [[nodiscard]] bool fits(std::size_t bytes) const noexcept;
-  [[nodiscard]] bool room_for(const EncodedEvent& event, std::size_t lane) const noexcept;
-  [[nodiscard]] std::size_t first_bypass() const noexcept { return bypass_ ? kFirstBypass : kPriorityCount; }
-  // The lane in [begin, end) whose first event is the oldest; `end` when all are empty.
-  [[nodiscard]] std::size_t oldest_lane(std::size_t begin, std::size_t end) const noexcept;
-  Entry pop(std::size_t lane);
-  void drop_one(std::uint64_t& dropped);
-  void lose(const EncodedEvent& event, std::uint64_t& dropped);
+  [[nodiscard]] bool fits(std::size_t events, std::size_t bytes) const noexcept;
+  [[nodiscard]] bool make_room_below(Priority priority, std::size_t bytes);
+  [[nodiscard]] bool drop_newest_of(Priority priority);
+  void drop_oldest();
+  void append(Lane& lane, Entry entry);
+  void uncount(const Entry& entry);
+  void expand(Lane& lane, std::size_t at);
+  void lose_event(const EncodedEvent& event);
+  [[nodiscard]] FrameRef take(Lane& lane, bool counted, Now now);
+  void delivered(const Frame& frame, bool urgent, Now now);
+  [[nodiscard]] static bool is_gap(const Entry& entry) noexcept { return entry.frame && entry.frame->gap; }
 
+  FrameWriter& writer_;
+  DeliveryStatistics& all_;
   QueueOptions options_;
-  bool bypass_;
-  std::array<Lane, kPriorityCount> lanes_;
-  std::size_t size_ = 0;
-  std::size_t bytes_ = 0;
-  std::uint64_t accepted_ = 0;
-  std::uint64_t delivered_ = 0;
-  std::uint64_t dropped_ = 0;
-  std::int64_t last_sent_us_ = 0;
+  Packing packing_;
+  std::function<void()> ready_;
+
+  Lane urgent_, backlog_, normal_;
+  std::size_t size_ = 0, bytes_ = 0;                       // of urgent_ and normal_
+  std::array<std::size_t, kPriorityCount> by_priority_{};  // events in them
+  std::size_t gap_frames_ = 0;                             // in normal_
+  std::uint64_t waiting_ = 0;                              // by weight, the backlog too
+  Account account_;
   Losses losses_;
+  bool tell_all_ = false;
+  bool overflowed_ = false;
+  CompressionTrial trial_;
+  Rate drained_;
+  std::int64_t backlogged_since_us_ = 0;  // 0: it was empty after the last write
+  DeliveryStatistics statistics_;
+
+  // The channel's.
+  Channel* channel_ = nullptr;
+  Standing standing_ = Standing::in_step;
+  bool changing_ = false;          // its standing is about to be looked at
+  bool lost_ = false;              // something found no room since its standing was last looked at
+  Gap passed_;                     // the channel's count of what passed by, when this client last took note of it
+  std::uint64_t passed_from_ = 0;  // the first event that has passed by since; 0: none yet
 };
 
 }  // namespace bindcast

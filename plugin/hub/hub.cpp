@@ -45,36 +45,38 @@ void Hub::add_processor(std::unique_ptr<Processor> processor) {
 
 void Hub::add_subscriber(Subscriber& subscriber) {
   subscribers_.push_back(&subscriber);
-  subscriptions_changed();
+  enlist(subscriber);
 }
 
 void Hub::remove_subscriber(Subscriber& subscriber) {
   std::erase(subscribers_, &subscriber);
-  subscriptions_changed();
+  for (std::size_t i = 0; i < kEventTypeCount; ++i) {
+    if (!subscriber.takes_.test(i)) continue;
+    std::erase(by_type_[i], &subscriber);
+    wanted_.set(i, !by_type_[i].empty());
+  }
 }
 
 Audience Hub::audience(EventType type) const noexcept {
   return overrides_[index_of(type)].audience.value_or(type_info(type).audience);
 }
 
-bool Hub::visible_to(const Subscriber& subscriber, EventType type) const noexcept {
-  return subscriber.sees_admin_events || audience(type) == Audience::all;
+void Hub::enlist(Subscriber& subscriber) {
+  subscriber.takes_.reset();
+  for (std::size_t i = 0; i < kEventTypeCount; ++i) {
+    const auto type = static_cast<EventType>(i);
+    if (!overrides_[i].enabled || !visible(type, subscriber.sees_admin_events)) continue;
+    if (std::ranges::none_of(subscriber.subscriptions, [&](const Subscription& s) { return s.covers(type); })) continue;
+    subscriber.takes_.set(i);
+    by_type_[i].push_back(&subscriber);
+    wanted_.set(i);
+  }
 }
 
 void Hub::subscriptions_changed() {
   wanted_.reset();
-  for (std::size_t i = 0; i < kEventTypeCount; ++i) {
-    const auto type = static_cast<EventType>(i);
-    auto& takers = by_type_[i];
-    takers.clear();
-    if (!overrides_[i].enabled) continue;
-    for (Subscriber* subscriber : subscribers_) {
-      if (!visible_to(*subscriber, type)) continue;
-      if (std::ranges::any_of(subscriber->subscriptions, [&](const Subscription& s) { return s.covers(type); }))
-        takers.push_back(subscriber);
-    }
-    wanted_.set(i, !takers.empty());
-  }
+  for (auto& takers : by_type_) takers.clear();
+  for (Subscriber* subscriber : subscribers_) enlist(*subscriber);
 }
 
 bool Hub::admit(Event& event) {
@@ -87,6 +89,12 @@ bool Hub::admit(Event& event) {
   return global_filter_.matches_everything() || global_filter_.matches(event, identity_);
 }
 
+void Hub::stamp(Event& event, Now now) {
+  if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
+  if (event.source_service.empty()) event.source_service = identity_.service;
+  event.offset = ++last_offset_;
+}
+
 std::uint64_t Hub::emit(Event&& event, Now now) {
   ++statistics_.events_emitted;
   if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
@@ -96,65 +104,60 @@ std::uint64_t Hub::emit(Event&& event, Now now) {
       ++statistics_.events_filtered;
       return 0;
     }
-    event.offset = last_offset_ + 1;
-    auto shared = std::make_shared<const Event>(std::move(event));
-    last_offset_ = shared->offset;
+    auto shared = std::make_shared<Event>(std::move(event));
+    stamp(*shared, now);
     ++statistics_.events_processed;
-    route(shared, now);
-    return shared->offset;
+    const std::uint64_t offset = shared->offset;
+    route(std::move(shared), now);
+    return offset;
   } catch (const std::exception&) {
     ++statistics_.events_failed;
     return 0;
   }
 }
 
-bool Hub::wants(Subscriber& subscriber, const Event& event, bool& sampled_out) {
-  sampled_out = false;
+// A subscription without sampling wins: then the event stands for itself alone.
+Hub::Taken Hub::wants(Subscriber& subscriber, const Event& event) {
+  Taken taken;
   for (Subscription& s : subscriber.subscriptions) {
     if (!s.matches(event, identity_)) continue;
-    if (s.sample > 1 && s.seen++ % s.sample != 0) {
-      sampled_out = true;
-      continue;
-    }
-    sampled_out = false;
-    return true;
+    if (s.sample <= 1) return {.sample = 1, .sampled_out = false};
+    if (s.seen++ % s.sample != 0)
+      taken.sampled_out = true;
+    else if (taken.sample == 0)
+      taken.sample = s.sample;
   }
-  return false;
+  if (taken.sample != 0) taken.sampled_out = false;
+  return taken;
 }
 
 void Hub::route(EventRef event, Now now) {
   EncodedRef encoded;
-  const auto encode = [&] {
-    if (!encoded) {
-      auto made = std::make_shared<EncodedEvent>();
-      made->event = event;
-      append_event_json(made->json, *event, identity_);
-      encoded = std::move(made);
-    }
+  const auto encode = [&]() -> const EncodedRef& {
+    if (!encoded) encoded = encode_event(event, identity_);
+    return encoded;
   };
-  if (type_info(event->type).klass == Class::durable) {
-    encode();
-    recent_.push(encoded);
-  }
+  if (type_info(event->type).klass == Class::durable) recent_.push(encode());
   for (Subscriber* subscriber : by_type_[index_of(event->type)]) {
-    bool sampled_out = false;
-    if (!wants(*subscriber, *event, sampled_out)) {
-      if (sampled_out) {
-        ++statistics_.dropped[static_cast<std::size_t>(DropReason::sampled)];
-        subscriber->lost(DropReason::sampled, event->type, 1, now);
-      }
-      continue;
+    const Taken taken = wants(*subscriber, *event);
+    if (taken.sample == 1) {
+      subscriber->deliver(encode(), now);
+    } else if (taken.sample > 1) {
+      auto stamped = std::make_shared<Event>(*event);
+      stamped->sampled *= taken.sample;
+      subscriber->deliver(encode_event(std::move(stamped), identity_), now);
+    } else if (taken.sampled_out) {
+      ++statistics_.dropped[static_cast<std::size_t>(DropReason::sampled)];
+      subscriber->lost(DropReason::sampled, event->type, 1, now);
     }
-    encode();
-    subscriber->deliver(encoded, now);
   }
 }
 
 void Hub::report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now) {
   if (count == 0) return;
   for (Subscriber* subscriber : subscribers_) {
-    const auto wanted_type = std::ranges::find_if(
-        types, [&](EventType type) { return std::ranges::count(by_type_[index_of(type)], subscriber) != 0; });
+    const auto wanted_type =
+        std::ranges::find_if(types, [&](EventType type) { return subscriber->takes_.test(index_of(type)); });
     if (wanted_type == types.end()) continue;
     statistics_.dropped[static_cast<std::size_t>(reason)] += count;
     subscriber->lost(reason, *wanted_type, count, now);

@@ -56,8 +56,12 @@ class Subscriber {
   // Events that a subscription asked for and that will not come.
   virtual void lost(DropReason reason, EventType type, std::uint64_t count, Now now) = 0;
 
-  std::vector<Subscription> subscriptions;  // after a change call Hub::subscriptions_changed
+  std::vector<Subscription> subscriptions;  // set before Hub::add_subscriber; after a change call subscriptions_changed
   bool sees_admin_events = false;           // Audience::admin events too
+
+ private:
+  friend class Hub;
+  std::bitset<kEventTypeCount> takes_;  // the types that may come, audience respected
 };
 
 class Hub {
@@ -75,6 +79,8 @@ class Hub {
   void remove_subscriber(Subscriber& subscriber);
   void subscriptions_changed();
 
+  // Gives an event its place in the stream, its time and its source. For events that one subscriber makes of others.
+  void stamp(Event& event, Now now);
   // One event through the whole pipeline; returns its offset, or 0 when it was refused.
   std::uint64_t emit(Event&& event, Now now);
   // `count` events that were lost before they became events, and might have been of any of `types`: told once to every
@@ -84,8 +90,10 @@ class Hub {
   // Is anybody interested in this type now? Kept up to date by subscriptions_changed.
   [[nodiscard]] bool wanted(EventType type) const noexcept { return wanted_[static_cast<std::size_t>(type)]; }
 
-  // May this subscriber see events of that type at all?
-  [[nodiscard]] bool visible_to(const Subscriber& subscriber, EventType type) const noexcept;
+  // May somebody who sees admin events, or who does not, see events of that type at all?
+  [[nodiscard]] bool visible(EventType type, bool sees_admin_events) const noexcept {
+    return sees_admin_events || audience(type) == Audience::all;
+  }
   [[nodiscard]] const RecentEvents& recent() const noexcept { return recent_; }
   [[nodiscard]] const StreamIdentity& identity() const noexcept { return identity_; }
   [[nodiscard]] std::uint64_t last_offset() const noexcept { return last_offset_; }
@@ -98,7 +106,13 @@ class Hub {
 
  private:
   bool admit(Event& event);
-  [[nodiscard]] bool wants(Subscriber& subscriber, const Event& event, bool& sampled_out);
+  // How a subscriber takes an event: 0: not at all, N: for N like it.
+  struct Taken {
+    std::uint32_t sample = 0;
+    bool sampled_out = false;  // not taken only because others stand for it
+  };
+  [[nodiscard]] Taken wants(Subscriber& subscriber, const Event& event);
+  void enlist(Subscriber& subscriber);
   void route(EventRef event, Now now);
 
   StreamIdentity identity_;

@@ -23,11 +23,10 @@ struct Statistics {
   std::uint64_t events_processed = 0;  // passed processors and the global filter
   std::uint64_t events_filtered = 0;   // refused by a processor, the global filter or a type's `enabled: false`
   std::uint64_t events_failed = 0;     // could not be made or processed (a fault of ours, or malformed)
-  std::uint64_t events_batched = 0;    // handed to a client inside a batch
-  std::uint64_t events_immediate = 0;  // handed to a client at once, by itself or ahead of its batch
-  std::array<std::uint64_t, kDropReasonCount> dropped{};  // by DropReason, over all subscribers
-  std::int64_t started_us = 0;                            // monotonic
-  double events_per_second = 0;                           // processed, mean of the last ten seconds
+  // By DropReason, over all subscribers; queue_overflow is the delivery's to count.
+  std::array<std::uint64_t, kDropReasonCount> dropped{};
+  std::int64_t started_us = 0;   // monotonic
+  double events_per_second = 0;  // processed, mean of the last ten seconds
 };
 
 }  // namespace bindcast

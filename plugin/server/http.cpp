@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "plugin/server/server.hpp"
+#include "plugin/server/statistics_json.hpp"
 #include "plugin/version.hpp"
 
 namespace bindcast {
@@ -148,14 +149,16 @@ Json Server::status(Now now) const {
   set(o, "events_processed", statistics.events_processed);
   set(o, "events_filtered", statistics.events_filtered);
   set(o, "events_failed", statistics.events_failed);
-  set(o, "events_batched", statistics.events_batched);
-  set(o, "events_immediate", statistics.events_immediate);
   json_object_set_new(o, "events_per_second", json_real(statistics.events_per_second));
-  Json dropped(json_object());
-  for (std::size_t i = 0; i < kDropReasonCount; ++i)
-    set(dropped.get(), std::string(kDropReasonNames[i]).c_str(), statistics.dropped[i]);
-  set_json(o, "events_dropped", std::move(dropped));
+  auto dropped = statistics.dropped;
+  dropped[static_cast<std::size_t>(DropReason::queue_overflow)] = channels_.statistics().dropped;
+  set_json(o, "events_dropped", by_reason_json(dropped));
   set(o, "connections", std::uint64_t{connections_.size()});
+  set(o, "channels", std::uint64_t{channels_.all().size()});
+  set_json(o, "delivery", delivery_json(channels_.statistics()));
+  set(o, "loop_busy_us", static_cast<std::uint64_t>(channels_.loop_lag_us()));
+  set(o, "frame_cache_bytes", std::uint64_t{channels_.writer().cache().bytes()});
+  set(o, "frame_cache_hits", channels_.writer().cache().hits());
   Json listeners(json_array());
   for (const Listener& listener : listeners_)
     if (listener.acceptor)

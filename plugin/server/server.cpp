@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <utility>
@@ -33,8 +34,23 @@ void on_lws_log(int level, const char* line) {
                std::string((level & LLL_ERR) != 0 ? "libwebsockets error: " : "libwebsockets: ") + text);
 }
 
-Subprotocol subprotocol_of(lws* wsi) {
-  return static_cast<Subprotocol>(lws_get_protocol(wsi)->id);
+Format format_of(lws* wsi) {
+  return static_cast<Format>(lws_get_protocol(wsi)->id);
+}
+
+static_assert(Frame::kHeadroom >= LWS_PRE);
+
+// One frame in one send: what is over this is copied and sent piece by piece.
+constexpr std::size_t kMostPerSend = 32 * 1024 * 1024;
+
+constexpr lws_protocols protocol(const char* name, lws_callback_function* callback, Format format) {
+  lws_protocols made{};
+  made.name = name;
+  made.callback = callback;
+  made.rx_buffer_size = 16384;
+  made.id = static_cast<unsigned>(format);
+  made.tx_packet_size = kMostPerSend;
+  return made;
 }
 
 std::string peer_text(lws* wsi) {
@@ -47,18 +63,20 @@ std::string peer_text(lws* wsi) {
 
 // The first one serves plain HTTP and clients without a subprotocol.
 const lws_protocols Server::kProtocols[] = {
-    {"bindcast", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::plain), nullptr, 0},
-    {"bindcast.v1.json", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::json), nullptr, 0},
-    {"bindcast.v1.deflate", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::deflate), nullptr, 0},
-    {"cloudevents.json", &Server::callback, 0, 16384, static_cast<unsigned>(Subprotocol::cloudevents), nullptr, 0},
-    {nullptr, nullptr, 0, 0, 0, nullptr, 0},
+    protocol("bindcast", &Server::callback, Format::plain),
+    protocol("bindcast.v1.json", &Server::callback, Format::json),
+    protocol("bindcast.v1.deflate", &Server::callback, Format::deflate),
+    protocol("cloudevents.json", &Server::callback, Format::cloudevents),
+    {},
 };
 
 Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const std::string& state_dir)
     : loop_(loop),
       log_(std::move(log)),
       identity_(options.auth, state_dir, log_),
+      channels_(hub, options),
       shared_{.hub = hub,
+              .channels = channels_,
               .identity = identity_,
               .options = options,
               .status = [this](Now now) { return status(now); },
@@ -68,8 +86,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
                       const Session& session = *entry.second->session;
                       return session.admitted() && session.user_name() == user;
                     }));
-                  },
-              .touched = false} {
+                  }} {
   uv_timer_init(loop_, &due_timer_);
   due_timer_.data = this;
   uv_prepare_init(loop_, &before_wait_);
@@ -88,11 +105,9 @@ void Server::start() {
     log_(LogLevel::error, "libwebsockets cannot start; there is no listener");
     return;
   }
-  // What came up in this turn of the loop is looked at once, before the loop waits.
-  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) {
-    auto* server = static_cast<Server*>(handle->data);
-    if (std::exchange(server->shared_.touched, false)) server->schedule(read_clock());
-  });
+  // What came up in this turn of the loop is handed over once, before the loop waits.
+  uv_prepare_start(&before_wait_,
+                   [](uv_prepare_t* handle) { static_cast<Server*>(handle->data)->before_wait(read_clock()); });
   for (const ListenAddress& address : shared_.options.server.listen)
     listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0});
   open_due(read_clock());
@@ -186,7 +201,9 @@ void Server::accepted(int fd, const ListenAddress& address) {
 void Server::apply(const Options& options) {
   shared_.options = options;
   identity_.configure(options.auth);
-  for (const auto& entry : connections_) entry.second->session->options_changed();
+  channels_.configure(options);
+  const Now now = read_clock();
+  for (const auto& entry : connections_) entry.second->session->options_changed(now);
   if (context_ == nullptr) return;
   if (!(options.server.tls == tls_)) log_(LogLevel::warning, "server.tls: a change is in force after a restart");
 
@@ -199,7 +216,7 @@ void Server::apply(const Options& options) {
   for (const ListenAddress& address : wanted)
     if (std::ranges::find(listeners_, address, &Listener::address) == listeners_.end())
       listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0});
-  open_due(read_clock());
+  open_due(now);
 }
 
 // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -270,7 +287,8 @@ void Server::established(lws* wsi, Now now) {
   auto connection = std::make_unique<Connection>();
   connection->wsi = wsi;
   connection->heard_us = now.mono_us;
-  connection->session = std::make_unique<Session>(shared_, peer_text(wsi), subprotocol_of(wsi));
+  connection->session =
+      std::make_unique<Session>(shared_, peer_text(wsi), format_of(wsi), [this, c = connection.get()] { ready(*c); });
   Session& session = *connection->session;
   const bool full = connections_.size() >= shared_.options.server.max_connections;
   connections_.emplace(wsi, std::move(connection));
@@ -281,7 +299,6 @@ void Server::established(lws* wsi, Now now) {
   } else {
     session.open(offered_token(wsi), now);
   }
-  shared_.touched = true;
 }
 
 void Server::received(Connection& connection, std::string_view part, Now now) {
@@ -310,34 +327,39 @@ void Server::received(Connection& connection, std::string_view part, Now now) {
     connection.session->receive(std::exchange(connection.incoming, {}), now);
 }
 
+void Server::ready(Connection& connection) {
+  if (std::exchange(connection.ready, true)) return;
+  ready_.push_back(&connection);
+}
+
 int Server::writeable(Connection& connection, Now now) {
   lws* wsi = connection.wsi;
   if (connection.close_sent) return 0;
   if (connection.ping_due) {
     connection.ping_due = false;
-    shared_.touched = true;
-    connection.write.assign(LWS_PRE + 1, 'p');
-    return lws_write(wsi, connection.write.data() + LWS_PRE, 1, LWS_WRITE_PING) < 0 ? -1 : 0;
+    ready(connection);
+    std::array<unsigned char, LWS_PRE + 1> ping{};
+    return lws_write(wsi, ping.data() + LWS_PRE, 1, LWS_WRITE_PING) < 0 ? -1 : 0;
   }
   Session& session = *connection.session;
   // Several messages while the socket takes them: one for each turn of the loop would bound a client's rate by the
   // loop's.
   std::size_t bytes = 0;
-  while (bytes < kBytesPerTurn && lws_send_pipe_choked(wsi) == 0) {
-    const auto out = session.next(now);
-    if (!out) break;
-    bytes += out->bytes.size();
-    connection.write.resize(LWS_PRE + out->bytes.size());
-    std::memcpy(connection.write.data() + LWS_PRE, out->bytes.data(), out->bytes.size());
-    if (lws_write(wsi, connection.write.data() + LWS_PRE, out->bytes.size(),
-                  out->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0)
+  while (bytes < kBytesPerTurn) {
+    if (bytes > 0 && lws_send_pipe_choked(wsi) != 0) break;
+    FrameRef frame = session.next(now);
+    if (!frame) {
+      // The close waits for the next turn: by then all is written.
+      if (session.close_order()) bytes > 0 ? ready(connection) : begin_close(connection);
+      return 0;
+    }
+    bytes += std::max<std::size_t>(frame->size, 1);
+    connection.writing = std::move(frame);
+    if (lws_write(wsi, connection.writing->payload(), connection.writing->size,
+                  connection.writing->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0)
       return -1;
   }
-  if (bytes > 0) {
-    shared_.touched = true;
-    return 0;
-  }
-  if (session.close_order()) begin_close(connection);
+  ready(connection);
   return 0;
 }
 
@@ -357,6 +379,8 @@ void Server::closed(lws* wsi, Now now) {
   if (found == connections_.end()) return;
   const std::unique_ptr<Connection> gone = std::move(found->second);
   connections_.erase(found);
+  gone->ready = true;  // it must not enter ready_ again
+  std::erase(ready_, gone.get());
   constexpr int kNoCloseFrame = 1006;
   const auto& order = gone->session->close_order();
   if (order) {
@@ -366,33 +390,27 @@ void Server::closed(lws* wsi, Now now) {
   }
 }
 
-// Asks for a WRITEABLE wherever something is due, and sets the timer for what is due next.
-void Server::schedule(Now now) {
-  std::int64_t next = -1;
-  for (const auto& entry : connections_) {
-    Connection& connection = *entry.second;
-    if (connection.close_sent) continue;
-    const std::int64_t due = connection.session->due_us(now);
-    if (connection.ping_due || connection.session->close_order() || (due >= 0 && due <= now.mono_us)) {
-      lws_callback_on_writable(connection.wsi);
-    } else if (due >= 0 && (next < 0 || due < next)) {
-      next = due;
-    }
+// Hands over what has become due, asks for a WRITEABLE wherever something may be written, and sets the timer for what
+// is due next.
+void Server::before_wait(Now now) {
+  channels_.run(now);
+  for (Connection* connection : ready_) {
+    connection->ready = false;
+    if (!connection->close_sent) lws_callback_on_writable(connection->wsi);
   }
-  if (next < 0) {
+  ready_.clear();
+  const std::int64_t due = channels_.due_us();
+  if (due == due_timer_at_us_) return;
+  due_timer_at_us_ = due;
+  if (due == 0) {
     uv_timer_stop(&due_timer_);
     return;
   }
   uv_update_time(loop_);
+  // It only ends the wait.
   uv_timer_start(
-      &due_timer_,
-      [](uv_timer_t* timer) {
-        auto* server = static_cast<Server*>(timer->data);
-        const Now at = read_clock();
-        for (const auto& entry : server->connections_) entry.second->session->tick(at);
-        server->shared_.touched = true;
-      },
-      static_cast<std::uint64_t>((next - now.mono_us) / 1000 + 1), 0);
+      &due_timer_, [](uv_timer_t* timer) { static_cast<Server*>(timer->data)->due_timer_at_us_ = 0; },
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, due - now.mono_us) / 1000 + 1), 0);
 }
 
 void Server::tick(Now now) {
@@ -414,9 +432,9 @@ void Server::tick(Now now) {
       kill(connection);
     } else if (silent >= heartbeat) {
       connection.ping_due = true;
+      ready(connection);
     }
   }
-  shared_.touched = true;
 }
 
 // At once, without a close frame, whether the socket can be written to or not.
@@ -429,12 +447,12 @@ void Server::kill(const Connection& connection) {
 void Server::begin_shutdown() {
   shutting_down_ = true;
   listeners_.clear();
+  channels_.flush(read_clock());
   for (const auto& entry : connections_) {
     // What the client is owed goes out first: next() is asked before the close.
     entry.second->session->flush();
     entry.second->session->close(kGoingAway, "going away");
   }
-  shared_.touched = true;
 }
 
 void Server::finish() {

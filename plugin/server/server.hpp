@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "plugin/delivery/channels.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/log.hpp"
 #include "plugin/server/acceptor.hpp"
@@ -34,6 +35,7 @@ class Server {
   // Listeners that are gone are closed, connections stay. A change of server.tls is in force after a restart.
   void apply(const Options& options);
   void tick(Now now);  // once a second
+  void loop_was_busy(std::int64_t us) noexcept { channels_.loop_was_busy(us); }
 
   void begin_shutdown();  // every client gets 1001
   [[nodiscard]] bool stopped() const noexcept { return connections_.empty(); }
@@ -48,10 +50,11 @@ class Server {
   struct Connection {
     lws* wsi;
     std::unique_ptr<Session> session;
-    std::string incoming;              // the text message under way
-    bool discarding = false;           // the rest of a message that was too large
-    std::size_t discarded = 0;         // of that message
-    std::vector<unsigned char> write;  // libwebsockets may refer to it until the next WRITEABLE
+    std::string incoming;       // the text message under way
+    bool discarding = false;    // the rest of a message that was too large
+    std::size_t discarded = 0;  // of that message
+    FrameRef writing;           // libwebsockets may refer to it until the next WRITEABLE
+    bool ready = false;         // among ready_
     std::int64_t heard_us = 0;
     bool ping_due = false;
     bool close_sent = false;  // the close frame is libwebsockets' business by now
@@ -82,12 +85,14 @@ class Server {
   void begin_close(Connection& connection);
   void closed(lws* wsi, Now now);
   void kill(const Connection& connection);
-  void schedule(Now now);
+  void ready(Connection& connection);
+  void before_wait(Now now);
   [[nodiscard]] Json status(Now now) const;
 
   uv_loop_t* loop_;
   Log log_;
   Identity identity_;
+  Channels channels_;
   SessionShared shared_;
   lws_context* context_ = nullptr;
   lws_vhost* plain_ = nullptr;
@@ -96,7 +101,9 @@ class Server {
   std::size_t sockets_ = 0;  // that libwebsockets has, WebSockets or not
   std::vector<Listener> listeners_;
   std::unordered_map<lws*, std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> ready_;  // those that may have something to write
   uv_timer_t due_timer_{};
+  std::int64_t due_timer_at_us_ = 0;  // 0: it does not run
   uv_prepare_t before_wait_{};
   bool shutting_down_ = false;
   bool finished_ = false;

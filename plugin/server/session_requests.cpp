@@ -6,20 +6,21 @@
 
 #include "config/profiles.hpp"
 #include "plugin/server/session.hpp"
+#include "plugin/server/statistics_json.hpp"
 
 namespace bindcast {
 
 const Session::Request Session::kRequests[] = {
     {"authenticate", &Session::authenticate},
-    {"subscribe", &Session::subscribe},
-    {"subscribe_events", &Session::subscribe},
-    {"subscribe_category", &Session::subscribe},
-    {"unsubscribe", &Session::unsubscribe},
-    {"unsubscribe_events", &Session::unsubscribe},
+    {"subscribe", &Session::subscribe, true},
+    {"subscribe_events", &Session::subscribe, true},
+    {"subscribe_category", &Session::subscribe, true},
+    {"unsubscribe", &Session::unsubscribe, true},
+    {"unsubscribe_events", &Session::unsubscribe, true},
     {"get_subscriptions", &Session::tell_subscriptions},
     {"get_subscription_info", &Session::tell_subscriptions},
-    {"set_preferences", &Session::set_preferences},
-    {"set_message_preferences", &Session::set_preferences},
+    {"set_preferences", &Session::set_preferences, true},
+    {"set_message_preferences", &Session::set_preferences, true},
     {"get_status", &Session::tell_status},
     {"get_statistics", &Session::tell_statistics},
     {"ping", &Session::pong},
@@ -30,6 +31,8 @@ namespace {
 
 constexpr std::string_view kLater[] = {"resume",          "acknowledge",     "publish",
                                        "get_connections", "disconnect_user", "broadcast"};
+
+constexpr json_int_t kMostBatchSize = 1000;  // that a client may ask for, unless the server's own is larger
 
 using ProfileName = std::pair<std::string_view, BatchingOptions::Profile>;
 constexpr ProfileName kProfiles[] = {{"default", BatchingOptions::Profile::standard},
@@ -98,6 +101,12 @@ void expand(Subscription& subscription) {
 void Session::handle(const ClientMessage& message, Now now) {
   const auto known = std::ranges::find(kRequests, message.type, &Request::type);
   if (known != std::end(kRequests)) {
+    const std::uint32_t changes = shared_.options.rate_limit.subscription_changes_per_minute;
+    if (known->changes_subscriptions && !subscription_changes_.take(changes, now)) {
+      error("RATE_LIMITED", "more than " + std::to_string(changes) + " changes of subscriptions a minute", message.id,
+            {}, now);
+      return;
+    }
     (this->*known->handle)(message, now);
     return;
   }
@@ -130,19 +139,19 @@ void Session::subscribe(const ClientMessage& message, Now now) {
     error("SUBSCRIPTION_FAILED", "name: at most 64 bytes", message.id, {}, now);
     return;
   }
-  const auto existing = std::ranges::find(subscriptions, name, &Subscription::name);
-  if (existing == subscriptions.end() && subscriptions.size() >= kMaxSubscriptions) {
+  const auto existing = std::ranges::find(subscriptions_, name, &Subscription::name);
+  if (existing == subscriptions_.end() && subscriptions_.size() >= kMaxSubscriptions) {
     error("SUBSCRIPTION_FAILED", "at most " + std::to_string(kMaxSubscriptions) + " subscriptions", message.id, {},
           now);
     return;
   }
   // The unnamed subscription grows; a named one is replaced.
-  Subscription made = existing != subscriptions.end() && name.empty() ? *existing : Subscription{};
+  Subscription made = existing != subscriptions_.end() && name.empty() ? *existing : Subscription{};
   made.name = name;
 
   // Naming nothing means everything, and everything does not become less by naming more.
   const bool had_everything =
-      existing != subscriptions.end() && made.types.none() && made.categories.none() && name.empty();
+      existing != subscriptions_.end() && made.types.none() && made.categories.none() && name.empty();
 
   Json errors(json_array());
   std::size_t asked = 0, taken = 0;
@@ -151,7 +160,7 @@ void Session::subscribe(const ClientMessage& message, Now now) {
     ++asked;
     const auto type = type_from(text);
     if (!type) return "unknown event type";
-    if (!shared_.hub.visible_to(*this, *type)) {
+    if (!shared_.hub.visible(*type, user_->is_admin())) {
       forbidden = true;
       return "PERMISSION_DENIED: only for the role admin";
     }
@@ -218,13 +227,13 @@ void Session::subscribe(const ClientMessage& message, Now now) {
     }
   }
 
-  const bool created = existing == subscriptions.end();
+  const bool created = existing == subscriptions_.end();
   if (created) {
-    subscriptions.push_back(made);
+    subscriptions_.push_back(made);
   } else {
     *existing = made;
   }
-  shared_.hub.subscriptions_changed();
+  enter_channel(now);
   Json answer(json_object());
   set_json(answer.get(), "subscriptions", subscriptions_json());
   set_json(answer.get(), "errors", std::move(errors));
@@ -234,76 +243,74 @@ void Session::subscribe(const ClientMessage& message, Now now) {
                         [&](Fields& fields) { fields.add("name", name).add("filter", made.filter.expression()); });
 }
 
-// What the subscription would have had since then, as far as it is remembered; what is not, is a gap.
+// What the subscription would have had since then, as far as it is remembered. Of what is not, nobody knows which
+// events the subscription would have had, so the count is the most that it can be.
 void Session::replay(Subscription& subscription, std::uint64_t since, Now now) {
   const Hub& hub = shared_.hub;
-  const std::uint64_t forgotten = hub.recent().forgotten_through();
-  if (forgotten > since) tell_forgotten(since + 1, forgotten, now);
+  if (const std::uint64_t forgotten = hub.recent().forgotten_through(); forgotten > since) {
+    Gap gap;
+    gap.reason = DropReason::retention;
+    gap.count = forgotten - since;
+    gap.from = since + 1;
+    gap.to = forgotten;
+    queue_.lose(gap, false);
+  }
+  std::vector<EncodedRef> events;
   for (const EncodedRef& event : hub.recent().events()) {
     const Event& e = *event->event;
     if (e.expires_at_us != 0 && e.expires_at_us <= now.wall_us) continue;
-    if (e.offset > since && hub.visible_to(*this, e.type) && subscription.matches(e, hub.identity()))
-      deliver(event, now);
+    if (e.offset > since && hub.visible(e.type, user_->is_admin()) && subscription.matches(e, hub.identity()))
+      events.push_back(event);
   }
-}
-
-// Not which of these the subscription would have had is known, so the count is the most that it can be.
-void Session::tell_forgotten(std::uint64_t from, std::uint64_t to, Now now) {
-  Gap gap;
-  gap.reason = DropReason::retention;
-  gap.count = to - from + 1;
-  gap.from = from;
-  gap.to = to;
-  count_lost(DropReason::retention, gap.count);
-  push_reply(gap_text(gap, now));
+  queue_.replay(std::move(events), now);
 }
 
 void Session::unsubscribe(const ClientMessage& message, Now now) {
   const json_t* data = message.data.get();
   Json errors(json_array());
-  const std::size_t before = subscriptions.size();
+  const std::size_t before = subscriptions_.size();
   const bool by_name = json_is_string(json_object_get(data, "name"));
   const bool by_kind =
       json_object_get(data, "event_types") != nullptr || json_object_get(data, "categories") != nullptr;
   if (by_name) {
     const std::string_view name = text_member(data, "name");
-    std::erase_if(subscriptions, [name](const Subscription& s) { return s.name == name; });
+    std::erase_if(subscriptions_, [name](const Subscription& s) { return s.name == name; });
   } else if (!by_kind) {
-    subscriptions.clear();
+    subscriptions_.clear();
   } else {
-    for (Subscription& s : subscriptions) expand(s);
+    for (Subscription& s : subscriptions_) expand(s);
     read_names(data, "event_types", errors.get(), [&](std::string_view text) -> std::string {
       const auto type = type_from(text);
       if (!type) return "unknown event type";
-      for (Subscription& s : subscriptions) s.types.reset(static_cast<std::size_t>(*type));
+      for (Subscription& s : subscriptions_) s.types.reset(static_cast<std::size_t>(*type));
       return {};
     });
     read_names(data, "categories", errors.get(), [&](std::string_view text) -> std::string {
       const auto category = category_from(text);
       if (!category) return "unknown category";
-      for (Subscription& s : subscriptions)
+      for (Subscription& s : subscriptions_)
         for (std::size_t i = 0; i < kEventTypeCount; ++i)
           if (type_info(static_cast<EventType>(i)).category == *category) s.types.reset(i);
       return {};
     });
     // Nothing named would mean every event.
-    std::erase_if(subscriptions, [](const Subscription& s) { return s.types.none(); });
+    std::erase_if(subscriptions_, [](const Subscription& s) { return s.types.none(); });
   }
-  shared_.hub.subscriptions_changed();
+  enter_channel(now);
   Json answer(json_object());
   set_json(answer.get(), "subscriptions", subscriptions_json());
   set_json(answer.get(), "errors", std::move(errors));
   reply("subscription_updated", message, answer, now);
   const EventType type =
-      subscriptions.size() < before ? EventType::subscription_deleted : EventType::subscription_updated;
+      subscriptions_.size() < before ? EventType::subscription_deleted : EventType::subscription_updated;
   emit_connection_event(type, now, [this](Fields& fields) {
-    fields.add_integer("subscriptions", static_cast<std::int64_t>(subscriptions.size()));
+    fields.add_integer("subscriptions", static_cast<std::int64_t>(subscriptions_.size()));
   });
 }
 
 Json Session::subscriptions_json() const {
   Json list(json_array());
-  for (const Subscription& s : subscriptions) {
+  for (const Subscription& s : subscriptions_) {
     Json entry(json_object());
     set(entry.get(), "name", s.name);
     Json types(json_array()), categories(json_array());
@@ -332,28 +339,28 @@ void Session::tell_subscriptions(const ClientMessage& message, Now now) {
 void Session::set_preferences(const ClientMessage& message, Now now) {
   const json_t* data = message.data.get();
   const BatchingOptions& server = shared_.options.batching;
-  BatchingOptions wanted = batching_;
-  bool enabled = batching_enabled_;
+  std::optional<BatchingOptions> wanted = own_batching_;
   std::string fault;
-  if (const json_t* batch = json_object_get(data, "batch")) {
-    if (!json_is_boolean(batch)) fault = "batch: true or false";
-    enabled = json_is_true(batch);
-  }
+  const auto boolean = [&](const char* key, bool otherwise) -> bool {
+    const json_t* value = json_object_get(data, key);
+    if (value == nullptr) return otherwise;
+    if (!json_is_boolean(value)) fault = std::string(key) + ": true or false";
+    return json_is_true(value);
+  };
   const auto bounded = [&](const char* key, json_int_t lowest, json_int_t highest) -> json_int_t {
     const json_t* value = json_object_get(data, key);
     if (value == nullptr) return -1;
     const json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
-    if (number < lowest || number > highest) {
-      fault = std::string(key) + ": an integer from " + std::to_string(lowest) + " to " + std::to_string(highest);
-      return -1;
-    }
-    return number;
+    if (number >= lowest && number <= highest) return number;
+    fault = std::string(key) + ": an integer from " + std::to_string(lowest) + " to " + std::to_string(highest);
+    return -1;
   };
-  const json_int_t size = bounded("max_batch_size", 1, 1000);
-  const json_int_t timeout_ms = bounded("batch_timeout_ms", 1, server.max_batch_timeout.count() / 1000);
-  if (size > 0) wanted.max_batch_size = static_cast<std::uint32_t>(size);
-  if (timeout_ms > 0) wanted.batch_timeout = std::chrono::milliseconds(timeout_ms);
-  if (const json_t* profile = json_object_get(data, "profile")) {
+  const bool batches = boolean("batch", batches_) && may_batch(format_);
+  const bool fold = boolean("fold", fold_);
+  // A profile first, so that single values override it; null goes back to the server's own batching.
+  if (const json_t* profile = json_object_get(data, "profile"); json_is_null(profile)) {
+    wanted.reset();
+  } else if (profile != nullptr) {
     const std::string_view name = json_is_string(profile) ? text_member(data, "profile") : "";
     const auto known = std::ranges::find(kProfiles, name, &ProfileName::first);
     if (known == std::end(kProfiles)) {
@@ -364,17 +371,29 @@ void Session::set_preferences(const ClientMessage& message, Now now) {
       wanted = of_profile.batching;
     }
   }
+  const json_int_t size = bounded("max_batch_size", 1, std::max<json_int_t>(kMostBatchSize, server.max_batch_size));
+  const json_int_t timeout_ms = bounded("batch_timeout_ms", 1, server.max_batch_timeout.count() / 1000);
+  if (size > 0 || timeout_ms > 0) {
+    if (!wanted) wanted = server;
+    if (size > 0) wanted->max_batch_size = static_cast<std::uint32_t>(size);
+    if (timeout_ms > 0) wanted->batch_timeout = std::chrono::milliseconds(timeout_ms);
+    wanted->min_batch_size = std::min(wanted->min_batch_size, wanted->max_batch_size);
+    wanted->max_batch_timeout = std::max(wanted->max_batch_timeout, wanted->batch_timeout);
+  }
   if (!fault.empty()) {
     error("INVALID_MESSAGE", fault, message.id, {}, now);
     return;
   }
-  own_batching_ = true;
-  batching_ = wanted;
-  batching_enabled_ = enabled;
+  own_batching_ = wanted;
+  batches_ = batches;
+  fold_ = fold;
+  enter_channel(now);
+  const BatchingOptions& inforce = own_batching_ ? *own_batching_ : server;
   Json answer(json_object());
-  json_object_set_new(answer.get(), "batch", json_boolean(batches()));
-  set(answer.get(), "max_batch_size", std::uint64_t{batching_.max_batch_size});
-  set(answer.get(), "batch_timeout_ms", static_cast<std::uint64_t>(batching_.batch_timeout.count() / 1000));
+  json_object_set_new(answer.get(), "batch", json_boolean(batches_));
+  json_object_set_new(answer.get(), "fold", json_boolean(fold_));
+  set(answer.get(), "max_batch_size", std::uint64_t{inforce.max_batch_size});
+  set(answer.get(), "batch_timeout_ms", static_cast<std::uint64_t>(inforce.batch_timeout.count() / 1000));
   reply("preferences", message, answer, now);
 }
 
@@ -387,20 +406,25 @@ void Session::tell_status(const ClientMessage& message, Now now) {
 }
 
 void Session::tell_statistics(const ClientMessage& message, Now now) {
+  const Channel* channel = queue_.channel();
+  const Account account = queue_.account();
+  const std::uint64_t pending = channel == nullptr ? 0 : channel->pending();
+  const std::uint64_t emitted = shared_.hub.statistics().events_processed - emitted_before_;
+  const auto dropped = [&account](DropReason reason) { return account.dropped[static_cast<std::size_t>(reason)]; };
+  const std::uint64_t meant =
+      account.accepted - account.repeated + dropped(DropReason::sampled) + dropped(DropReason::rate_limit) + pending;
   Json connection(json_object());
   set(connection.get(), "messages_received", messages_in_);
   set(connection.get(), "messages_sent", messages_out_);
   set(connection.get(), "bytes_sent", bytes_out_);
-  set(connection.get(), "batches_sent", batches_);
-  set(connection.get(), "events_queued", std::uint64_t{queue_.size()});
-  set(connection.get(), "events_accepted", queue_.accepted());
-  set(connection.get(), "events_delivered", queue_.delivered());
-  Json dropped(json_object());
-  for (std::size_t i = 0; i < kDropReasonCount; ++i)
-    set(dropped.get(), std::string(kDropReasonNames[i]).c_str(), lost_[i]);
-  set_json(connection.get(), "events_dropped", std::move(dropped));
+  set(connection.get(), "events_emitted", emitted);
+  set(connection.get(), "events_filtered", emitted > meant ? emitted - meant : 0);
+  set(connection.get(), "events_pending", pending);
+  set_account(connection.get(), account);
+  set_json(connection.get(), "delivery", delivery_json(queue_.statistics()));
   Json answer(json_object());
   set_json(answer.get(), "connection", std::move(connection));
+  if (channel != nullptr) set_json(answer.get(), "channel", channel_json(*channel, now));
   if (user_->may_watch()) set_json(answer.get(), "server", shared_.status(now));
   reply("statistics", message, answer, now);
 }

@@ -30,6 +30,7 @@ struct House {
   Now now{.mono_us = 1'000 * kSecond, .wall_us = 1'795'442'531 * kSecond};
   Options options;
   std::unique_ptr<Identity> identity;
+  std::unique_ptr<Channels> channels;
   std::unique_ptr<SessionShared> shared;
   std::size_t sessions_of_user = 0;
 
@@ -39,7 +40,9 @@ struct House {
     options.auth.tokens.push_back({.name = "vic", .sha256 = kViewerTokenSha256, .roles = {"viewer"}});
     identity = std::make_unique<Identity>(options.auth, folder, [](LogLevel, const std::string&) {});
     std::ifstream(folder + "/bindcast.token") >> admin_token;
+    channels = std::make_unique<Channels>(hub, options);
     shared = std::make_unique<SessionShared>(SessionShared{.hub = hub,
+                                                           .channels = *channels,
                                                            .identity = *identity,
                                                            .options = options,
                                                            .status = [](Now) { return Json(json_object()); },
@@ -67,22 +70,22 @@ struct Client {
   House& house;
   Session session;
 
-  explicit Client(House& h, std::optional<std::string> token = std::nullopt,
-                  Subprotocol subprotocol = Subprotocol::plain)
-      : house(h), session(*h.shared, "192.0.2.7", subprotocol) {
+  explicit Client(House& h, std::optional<std::string> token = std::nullopt, Format format = Format::plain)
+      : house(h), session(*h.shared, "192.0.2.7", format, [] {}) {
     session.open(std::move(token), house.now);
   }
   // An admitted admin whose welcome has been read.
-  static std::unique_ptr<Client> admin(House& h, Subprotocol subprotocol = Subprotocol::plain) {
-    auto client = std::make_unique<Client>(h, h.admin_token, subprotocol);
+  static std::unique_ptr<Client> admin(House& h, Format format = Format::plain) {
+    auto client = std::make_unique<Client>(h, h.admin_token, format);
     (void)client->read();
     return client;
   }
   void say(const std::string& text) { session.receive(text, house.now); }
   // Everything that is due now.
   std::vector<std::string> read() {
+    house.channels->run(house.now);
     std::vector<std::string> texts;
-    while (auto out = session.next(house.now)) texts.push_back(std::move(out->bytes));
+    while (const FrameRef frame = session.next(house.now)) texts.emplace_back(frame->text());
     return texts;
   }
   std::string one() {
@@ -149,7 +152,6 @@ void a_wrong_token_ends_with_4401_and_is_told_to_admins_without_the_token(void**
 void silence_ends_with_4408_after_five_seconds(void**) {
   House house;
   Client client(house);
-  assert_int_equal(client.session.due_us(house.now), house.now.mono_us + 5 * kSecond);
   house.later(5 * kSecond - 1);
   client.session.tick(house.now);
   assert_int_equal(client.close_code(), 0);
@@ -242,7 +244,7 @@ void unknown_names_are_said_while_the_others_take_effect(void**) {
 
   const std::string none = client->ask(R"({"type":"subscribe","data":{"event_types":["no_such"],"name":"x"}})");
   assert_contains(none, "SUBSCRIPTION_FAILED");
-  assert_int_equal(client->session.subscriptions.size(), 1);
+  assert_int_equal(client->session.subscriptions().size(), 1);
 }
 
 void a_bad_filter_is_refused_with_its_column_and_changes_nothing(void**) {
@@ -253,7 +255,7 @@ void a_bad_filter_is_refused_with_its_column_and_changes_nothing(void**) {
   assert_contains(answer, "SUBSCRIPTION_FAILED");
   assert_contains(answer, "\"column\":");
   assert_contains(answer, "\"reply_to\":1");
-  assert_int_equal(client->session.subscriptions.size(), 0);
+  assert_int_equal(client->session.subscriptions().size(), 0);
 }
 
 void conditions_of_a_subscription_hold(void**) {
@@ -268,7 +270,9 @@ void conditions_of_a_subscription_hold(void**) {
 }
 
 void values_of_the_wrong_kind_are_refused_and_answered(void**) {
-  House house;
+  Options options;
+  options.rate_limit.subscription_changes_per_minute = 1000;
+  House house(options);
   const auto client = Client::admin(house);
   for (const char* data :
        {R"({"event_types":"zone_created"})", R"({"event_types":[1,null]})", R"({"sample":-1})", R"({"sample":0})",
@@ -278,7 +282,7 @@ void values_of_the_wrong_kind_are_refused_and_answered(void**) {
     assert_contains(answer, "SUBSCRIPTION_FAILED");
     assert_contains(answer, "\"reply_to\":\"q\"");
   }
-  assert_int_equal(client->session.subscriptions.size(), 0);
+  assert_int_equal(client->session.subscriptions().size(), 0);
   assert_int_equal(client->close_code(), 0);
 }
 
@@ -303,7 +307,7 @@ void names_keep_subscriptions_apart(void**) {
   client->ask(R"({"type":"subscribe","data":{"name":"a","event_types":["zone_created"]}})");
   client->ask(R"({"type":"subscribe","data":{"name":"b","event_types":["zone_deleted"]}})");
   client->ask(R"({"type":"subscribe","data":{"name":"a","event_types":["zone_updated"]}})");  // replaces
-  assert_int_equal(client->session.subscriptions.size(), 2);
+  assert_int_equal(client->session.subscriptions().size(), 2);
   house.emit(EventType::zone_created);
   assert_int_equal(client->read().size(), 0);
   house.emit(EventType::zone_updated);
@@ -381,7 +385,7 @@ void taking_the_last_type_away_takes_everything_away(void**) {
   house.emit(EventType::zone_deleted);
   assert_int_equal(client->read().size(), 1);
   client->ask(R"({"type":"unsubscribe","data":{"categories":["dns"]}})");
-  assert_int_equal(client->session.subscriptions.size(), 0);
+  assert_int_equal(client->session.subscriptions().size(), 0);
   house.emit(EventType::zone_deleted);
   house.emit(EventType::rpz_update);
   assert_int_equal(client->read().size(), 0);
@@ -477,6 +481,20 @@ void a_flood_is_limited_and_a_patient_client_is_not(void**) {
 
 // ── Delivery ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+void changes_of_subscriptions_are_limited_and_a_patient_client_is_not(void**) {
+  House house;
+  const auto client = Client::admin(house);
+  const std::string subscribe = R"({"type":"subscribe","data":{"event_types":["zone_created"]}})";
+  for (int i = 0; i < 10; ++i) assert_contains(client->ask(subscribe), "subscription_updated");
+  assert_contains(client->ask(subscribe), "RATE_LIMITED");
+  assert_contains(client->ask(R"({"type":"set_preferences","data":{"batch":true}})"), "RATE_LIMITED");
+  assert_contains(client->ask(R"({"type":"get_subscriptions"})"), "subscription_info");
+  assert_int_equal(client->close_code(), 0);
+  house.later(6 * kSecond);
+  assert_contains(client->ask(subscribe), "subscription_updated");
+  assert_contains(client->ask(subscribe), "RATE_LIMITED");
+}
+
 void events_come_one_by_one_unless_batches_were_asked_for(void**) {
   House house;
   const auto client = Client::admin(house);
@@ -494,16 +512,16 @@ void events_come_one_by_one_unless_batches_were_asked_for(void**) {
   assert_int_equal(json_array_size(json_object_get(parsed.get(), "events")), 2);
   house.emit(EventType::zone_created);
   assert_int_equal(client->read().size(), 0);
-  assert_int_equal(client->session.due_us(house.now), house.now.mono_us + 100'000);
+  assert_int_equal(house.channels->due_us(), house.now.mono_us + 100'000);
   house.later(100'000);
   assert_contains(client->one(), "\"batch_size\":1");
-  assert_int_equal(house.hub.statistics().events_batched, 3);
-  assert_int_equal(house.hub.statistics().events_immediate, 3);
+  assert_int_equal(house.channels->statistics().batched_events, 3);
+  assert_int_equal(house.channels->statistics().single_events, 3);
 }
 
 void an_urgent_event_overtakes_the_batch(void**) {
   House house;
-  const auto client = Client::admin(house, Subprotocol::json);
+  const auto client = Client::admin(house, Format::json);
   client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created","security_alert"]}})");
   house.emit(EventType::zone_created);
   (void)client->read();  // the line is not quiet any more
@@ -539,10 +557,10 @@ void a_full_queue_becomes_a_gap_before_the_next_event(void**) {
   assert_contains(texts[0], "\"reason\":\"queue_overflow\"");
   assert_contains(texts[0], "\"count\":6");
   assert_contains(texts[0], "\"by_type\":{\"zone_created\":6}");
-  assert_contains(texts[0], "\"from\":\"" + event_id(house.hub.identity(), first) + "\"");
-  assert_contains(texts[0], "\"to\":\"" + event_id(house.hub.identity(), first + 5) + "\"");
-  assert_contains(texts[1], event_id(house.hub.identity(), first + 6));
-  assert_int_equal(house.hub.statistics().dropped[static_cast<std::size_t>(DropReason::queue_overflow)], 6);
+  assert_contains(texts[0], "\"from\":\"" + event_id(house.hub.identity(), first + 4) + "\"");
+  assert_contains(texts[0], "\"to\":\"" + event_id(house.hub.identity(), first + 9) + "\"");
+  assert_contains(texts[1], event_id(house.hub.identity(), first));
+  assert_int_equal(house.channels->statistics().dropped, 6);
 }
 
 void the_policy_disconnect_closes(void**) {
@@ -568,12 +586,13 @@ void what_the_capture_lost_is_told(void**) {
 
 void the_end_delivers_what_waits(void**) {
   House house;
-  const auto client = Client::admin(house, Subprotocol::json);
+  const auto client = Client::admin(house, Format::json);
   client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
   house.emit(EventType::zone_created);
   (void)client->read();
   house.emit(EventType::zone_created);
   assert_int_equal(client->read().size(), 0);  // waits for its batch
+  house.channels->flush(house.now);
   client->session.flush();
   client->session.close(1001, "going away");
   std::size_t events = 0;
@@ -585,19 +604,20 @@ void deflate_is_one_zlib_stream_above_the_threshold(void**) {
   Options options;
   options.batching.compression.threshold = 300;
   House house(options);
-  Client client(house, house.admin_token, Subprotocol::deflate);
+  Client client(house, house.admin_token, Format::deflate);
   (void)client.read();
   client.say(R"({"type":"ping"})");
-  const auto small = client.session.next(house.now);
+  const FrameRef small = client.session.next(house.now);
   assert_true(small && !small->binary);
   client.ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
   house.emit(EventType::zone_created, std::string(2000, 'z'));
-  const auto large = client.session.next(house.now);
+  house.channels->run(house.now);
+  const FrameRef large = client.session.next(house.now);
   assert_true(large && large->binary);
   std::string text(10'000, '\0');
   uLongf size = text.size();
   assert_int_equal(uncompress(reinterpret_cast<Bytef*>(text.data()), &size,
-                              reinterpret_cast<const Bytef*>(large->bytes.data()), large->bytes.size()),
+                              reinterpret_cast<const Bytef*>(large->text().data()), large->size),
                    Z_OK);
   text.resize(size);
   assert_contains(text, "\"zone_created\"");
@@ -606,7 +626,7 @@ void deflate_is_one_zlib_stream_above_the_threshold(void**) {
 
 void cloud_events_are_cloud_events(void**) {
   House house;
-  const auto client = Client::admin(house, Subprotocol::cloudevents);
+  const auto client = Client::admin(house, Format::cloudevents);
   client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
   const std::uint64_t offset = house.emit(EventType::zone_created);
   house.emit(EventType::zone_created);
@@ -652,6 +672,7 @@ int main() {
       cmocka_unit_test(small_requests_are_answered),
       cmocka_unit_test(offences_are_answered_and_too_many_close_with_1008),
       cmocka_unit_test(a_flood_is_limited_and_a_patient_client_is_not),
+      cmocka_unit_test(changes_of_subscriptions_are_limited_and_a_patient_client_is_not),
       cmocka_unit_test(events_come_one_by_one_unless_batches_were_asked_for),
       cmocka_unit_test(an_urgent_event_overtakes_the_batch),
       cmocka_unit_test(preferences_are_bounded),

@@ -1,0 +1,389 @@
+#include "plugin/delivery/channel.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "plugin/delivery/channels.hpp"
+
+namespace bindcast {
+
+namespace {
+
+constexpr std::size_t kFewestGroups = 16, kMostGroups = 1000;
+constexpr std::int64_t kShortestFoldUs = 200'000, kLongestFoldUs = 1'000'000;
+constexpr std::int64_t kMeasureHoldsUs = 200'000;
+constexpr double kLowestRateShare = 0.25;
+constexpr double kLagOfFullLoadUs = 20'000;
+constexpr double kCaughtUpShare = 0.5;  // of the load at which a client is behind
+
+// Folding makes room only if what comes out is fewer than what a queue holds.
+std::size_t groups_for(const QueueOptions& queues) {
+  return std::clamp<std::size_t>(queues.max_events / 4, kFewestGroups, kMostGroups);
+}
+
+void count_into(Gap& gap, const EncodedEvent& event) {
+  gap.count += event.weight();
+  gap.by_type[static_cast<std::size_t>(event.counts_as())] += event.weight();
+  gap.to = event.event->offset;
+}
+
+std::int64_t earlier(std::int64_t a, std::int64_t b) {
+  return a == 0 ? b : b == 0 ? a : std::min(a, b);
+}
+
+}  // namespace
+
+std::string Wish::key() const {
+  std::vector<std::string> parts;
+  for (const Subscription& s : subscriptions) {
+    std::string part = s.types.to_string() + s.categories.to_string();
+    part += static_cast<char>('0' + static_cast<int>(s.min_priority));
+    part += static_cast<char>('0' + static_cast<int>(s.min_severity));
+    part += std::to_string(s.sample) + ' ' + s.filter.expression();
+    parts.push_back(std::move(part));
+  }
+  std::ranges::sort(parts);
+  std::string key;
+  for (const std::string& part : parts) key += std::to_string(part.size()) + ':' + part;
+  const BatchingOptions& b = packing.batching;
+  const CompressionOptions& c = b.compression;
+  key += sees_admin_events ? 'a' : '-';
+  key += fold ? 'f' : '-';
+  key += static_cast<char>('0' + static_cast<int>(packing.format));
+  // Of a client that gets no batches, only the compression matters.
+  const auto add = [&key](std::int64_t value) { key += ' ' + std::to_string(value); };
+  if (packing.batches) {
+    for (const std::int64_t value :
+         {static_cast<std::int64_t>(b.strategy), std::int64_t{b.max_batch_size},
+          static_cast<std::int64_t>(b.max_batch_bytes), std::int64_t{b.batch_timeout.count()},
+          std::int64_t{b.adaptive_sizing}, std::int64_t{b.min_batch_size}, std::int64_t{b.max_batch_timeout.count()}})
+      add(value);
+  } else {
+    key += " singly";
+  }
+  for (const std::int64_t value :
+       {std::int64_t{b.priority_bypass}, static_cast<std::int64_t>(b.load_threshold * 1000), std::int64_t{c.enabled},
+        static_cast<std::int64_t>(c.threshold), std::int64_t{c.level}})
+    add(value);
+  return key;
+}
+
+Channel::Channel(Channels& house, Wish wish, Now)
+    : house_(house),
+      wish_(std::move(wish)),
+      key_(wish_.key()),
+      fold_(groups_for(house.queues_)),
+      excess_(groups_for(house.queues_)) {
+  bucket_.configure(house.rate_limit_.events_per_second, house.rate_limit_.burst);
+  subscriptions = wish_.subscriptions;
+  sees_admin_events = wish_.sees_admin_events;
+  house_.hub_.add_subscriber(*this);
+}
+
+Channel::~Channel() {
+  house_.hub_.remove_subscriber(*this);
+}
+
+void Channel::join(ClientQueue& client, Now now) {
+  flush(now);  // it came before this client did
+  client.channel_ = this;
+  client.standing_ = ClientQueue::Standing::in_step;
+  in_step_.push_back(&client);
+}
+
+void Channel::leave(ClientQueue& client, Now now) {
+  flush(now);
+  settle(client);
+  for (Clients* clients : {&in_step_, &behind_, &full_, &untouched_, &changing_}) std::erase(*clients, &client);
+  client.channel_ = nullptr;
+  client.standing_ = ClientQueue::Standing::in_step;
+  client.tell_all_losses();
+}
+
+// ── What comes from the hub ──────────────────────────────────────────────────────────────────────────────────────────
+
+bool Channel::bypasses(const Event& event) const noexcept {
+  return wish_.packing.batching.priority_bypass && event.priority >= Priority::critical;
+}
+
+void Channel::deliver(const EncodedRef& event, Now now) {
+  ++matched_;
+  arrivals_.add(1, now);
+  if (bypasses(*event->event)) {
+    push(house_.writer_.single(event, now.mono_us, wish_.packing.format, wish_.packing.batching.compression), true,
+         now);
+    change_standings(now);
+    return;
+  }
+  if (house_.rate_limit_.events_per_second != 0) {
+    const double load = std::max(depth_, static_cast<double>(house_.loop_lag_us()) / kLagOfFullLoadUs);
+    const double share = house_.rate_limit_.adaptive ? std::clamp(1.0 - load, kLowestRateShare, 1.0) : 1.0;
+    if (!bucket_.take(now, share)) {
+      limited(event, now);
+      return;
+    }
+  }
+  enqueue(event, now);
+  if (!changing_.empty()) change_standings(now);
+}
+
+void Channel::limited(const EncodedRef& event, Now now) {
+  if (wish_.fold && excess_.fold(*event->event)) {
+    if (excess_due_us_ == 0) excess_due_us_ = now.mono_us + kLongestFoldUs;
+  } else {
+    losses_.record(DropReason::rate_limit, event->event->type, 1, event->event->offset);
+    house_.hub_.statistics().dropped[static_cast<std::size_t>(DropReason::rate_limit)] += 1;
+  }
+  house_.touch(*this);
+}
+
+void Channel::enqueue(const EncodedRef& event, Now now) {
+  const Packing& packing = wish_.packing;
+  if (!packing.batches) {
+    push(house_.writer_.single(event, now.mono_us, packing.format, packing.batching.compression), false, now);
+    return;
+  }
+  open_.push_back({event, now.mono_us});
+  open_bytes_ += event->bytes();
+  ++open_by_priority_[static_cast<std::size_t>(event->event->priority)];
+  if (open_.size() >= packing.batching.max_batch_size || open_bytes_ >= packing.batching.max_batch_bytes)
+    run_batches(now);
+  else
+    house_.touch(*this);
+}
+
+void Channel::lost(DropReason reason, EventType type, std::uint64_t count, Now) {
+  losses_.record(reason, type, count, 0);
+  house_.touch(*this);
+}
+
+// ── What is due ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Channel::run(Now now) {
+  tell_losses(now, false);
+  if (excess_due_us_ != 0 && excess_due_us_ <= now.mono_us) flush_excess(now);
+  run_batches(now);
+  if (fold_due_us_ != 0 && fold_due_us_ <= now.mono_us) flush_fold(now);
+  change_standings(now);
+}
+
+std::int64_t Channel::due_us() const noexcept {
+  return earlier(earlier(batch_due_us_, fold_due_us_), earlier(excess_due_us_, losses_.due_at_us()));
+}
+
+void Channel::flush(Now now) {
+  flush_excess(now);
+  while (!open_.empty()) seal(wish_.packing.batching.max_batch_size, now);
+  flush_fold(now);
+  tell_losses(now, true);
+  change_standings(now);
+}
+
+QueueState Channel::open_state() const noexcept {
+  QueueState state{.count = open_.size(), .bytes = open_bytes_, .oldest_us = {}, .last_sent_us = last_sent_us_};
+  // Of one priority nearly always: then the oldest is the first.
+  for (std::size_t priority = 0; priority < kPriorityCount; ++priority) {
+    if (open_by_priority_[priority] == 0) continue;
+    const auto first = std::ranges::find_if(open_, [priority](const Waiting& waiting) {
+      return static_cast<std::size_t>(waiting.event->event->priority) == priority;
+    });
+    state.oldest_us[priority] = first->queued_us;
+  }
+  return state;
+}
+
+void Channel::run_batches(Now now) {
+  batch_due_us_ = 0;
+  while (!open_.empty()) {
+    const bool known = now.mono_us - measured_us_ < kMeasureHoldsUs;
+    const double open_share = static_cast<double>(open_.size()) / house_.queues_.max_events;
+    const Load load{.arrival_per_second = arrivals_.per_second(now),
+                    .drain_per_second = known ? drain_per_second_ : 0,
+                    .depth = std::max(known ? depth_ : 0, open_share),
+                    .loop_lag_us = house_.loop_lag_us()};
+    const BatchDecision decision = decide_batch(wish_.packing.batching, open_state(), load, now);
+    if (decision.send_now == 0) {
+      batch_due_us_ = decision.wait_until_us;
+      house_.next_due_us_ = earlier(house_.next_due_us_, batch_due_us_);
+      return;
+    }
+    seal(decision.send_now, now);
+  }
+}
+
+// The first events of the open batch, at most so many and at most max_batch_bytes, but at least one.
+void Channel::seal(std::size_t count, Now now) {
+  const BatchingOptions& batching = wish_.packing.batching;
+  std::vector<EncodedRef> events;
+  events.reserve(std::min(count, open_.size()));
+  std::size_t bytes = 0, weight = 0;
+  const std::int64_t queued_us = open_.front().queued_us;
+  while (events.size() < std::min(count, open_.size())) {
+    Waiting& waiting = open_[events.size()];
+    if (!events.empty() && bytes + waiting.event->bytes() > batching.max_batch_bytes) break;
+    bytes += waiting.event->bytes();
+    weight += waiting.event->weight();
+    --open_by_priority_[static_cast<std::size_t>(waiting.event->event->priority)];
+    events.push_back(std::move(waiting.event));
+  }
+  open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(events.size()));
+  open_bytes_ -= bytes;
+  last_sent_us_ = now.mono_us;
+  push(house_.writer_.batch(std::move(events), queued_us, now, wish_.packing.format, batching.compression, trial_,
+                            house_.frames_repeat()),
+       false, now);
+}
+
+// ── To the clients ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Channel::push(const FrameRef& frame, bool urgent, Now now) {
+  statistics_.count(*frame, urgent, now);
+  if (!behind_.empty() || !full_.empty()) push_to_those_behind(frame, urgent, now);
+  double depth = 0, drain = 0;
+  for (ClientQueue* client : in_step_) {
+    const bool lost = !client->push(frame, urgent, now);
+    const double load = client->load();
+    if (lost || load >= wish_.packing.batching.load_threshold) {
+      look_at(*client, lost);
+      continue;
+    }
+    depth = std::max(depth, load);
+    if (const double rate = client->drain_per_second(now); rate > 0 && (drain == 0 || rate < drain)) drain = rate;
+  }
+  depth_ = depth;
+  drain_per_second_ = drain;
+  measured_us_ = now.mono_us;
+}
+
+void Channel::push_to_those_behind(const FrameRef& frame, bool urgent, Now now) {
+  const bool by_importance = house_.queues_.overflow == OverflowPolicy::drop_lowest;
+  for (const EncodedRef& event : frame->events) {
+    if (by_importance && event->event->priority > Priority::low) {
+      for (ClientQueue* client : full_) (void)client->offer(event, urgent, now);
+    } else if (!full_.empty()) {
+      pass_by(*event);
+    }
+    if (behind_.empty()) continue;
+    if (!urgent && wish_.fold && fold_.fold(*event->event)) {
+      if (fold_due_us_ != 0) continue;
+      const std::int64_t window = wish_.packing.batching.batch_timeout.count();
+      fold_due_us_ = now.mono_us + std::clamp(window, kShortestFoldUs, kLongestFoldUs);
+      house_.next_due_us_ = earlier(house_.next_due_us_, fold_due_us_);
+      continue;
+    }
+    for (ClientQueue* client : behind_)
+      if (!client->offer(event, urgent, now)) look_at(*client, true);
+  }
+}
+
+void Channel::pass_by(const EncodedEvent& event) {
+  for (ClientQueue* client : untouched_) client->passed_from_ = event.event->offset;
+  untouched_.clear();
+  count_into(passed_, event);
+}
+
+void Channel::tell_losses(Now now, bool all) {
+  while (const auto gap = losses_.take(now, all)) {
+    const FrameRef frame = house_.writer_.gap(*gap, now, wish_.packing.format, wish_.packing.batching.compression);
+    for (ClientQueue* client : in_step_) client->push(frame, false, now);
+    for (Clients* clients : {&behind_, &full_})
+      for (ClientQueue* client : *clients) client->lose(*gap, false);
+  }
+}
+
+// ── Falling behind and coming back ───────────────────────────────────────────────────────────────────────────────────
+
+std::vector<EncodedRef> Channel::folded_events(QueryFold& fold, Now now) {
+  std::vector<EncodedRef> encoded;
+  for (Event& event : fold.take(house_.hub_.identity(), now)) {
+    const auto count = static_cast<std::uint64_t>(event.data.find("count").integer());
+    house_.hub_.stamp(event, now);
+    encoded.push_back(encode_event(std::make_shared<const Event>(std::move(event)), house_.hub_.identity(), count));
+  }
+  return encoded;
+}
+
+void Channel::flush_fold(Now now) {
+  fold_due_us_ = 0;
+  if (fold_.groups() == 0) return;
+  // What came before must not follow it.
+  while (!open_.empty()) seal(wish_.packing.batching.max_batch_size, now);
+  for (const EncodedRef& event : folded_events(fold_, now))
+    for (ClientQueue* client : behind_)
+      if (!client->offer(event, false, now)) look_at(*client, true);
+}
+
+void Channel::flush_excess(Now now) {
+  excess_due_us_ = 0;
+  for (const EncodedRef& event : folded_events(excess_, now)) enqueue(event, now);
+}
+
+// A standing changes only between frames: in the middle of one, what a change hands over would overtake it.
+void Channel::look_at(ClientQueue& client, bool lost) {
+  client.lost_ = client.lost_ || lost;
+  if (std::exchange(client.changing_, true)) return;
+  changing_.push_back(&client);
+}
+
+void Channel::change_standings(Now now) {
+  while (!changing_.empty()) {
+    // What was folded so far is for those who were behind so far. Handing it over can be too much for more of them.
+    flush_fold(now);
+    ClientQueue& client = *changing_.back();
+    changing_.pop_back();
+    client.changing_ = false;
+    const bool lost = std::exchange(client.lost_, false);
+    if (client.standing_ == ClientQueue::Standing::in_step) {
+      std::erase(in_step_, &client);
+      behind_.push_back(&client);
+      client.standing_ = ClientQueue::Standing::behind;
+      ++client.statistics_.overflows;
+      ++statistics_.overflows;
+    }
+    // With drop_oldest there is always room for what is new.
+    if (!lost || house_.queues_.overflow == OverflowPolicy::drop_oldest) continue;
+    std::erase(behind_, &client);
+    full_.push_back(&client);
+    client.standing_ = ClientQueue::Standing::full;
+    client.passed_ = passed_;
+    client.passed_from_ = 0;
+    untouched_.push_back(&client);
+  }
+}
+
+void Channel::settle(ClientQueue& client) {
+  if (client.standing_ != ClientQueue::Standing::full || client.passed_.count == passed_.count) return;
+  Gap gap;
+  gap.reason = DropReason::queue_overflow;
+  gap.count = passed_.count - client.passed_.count;
+  for (std::size_t i = 0; i < kEventTypeCount; ++i) gap.by_type[i] = passed_.by_type[i] - client.passed_.by_type[i];
+  gap.from = client.passed_from_;
+  gap.to = passed_.to;
+  client.passed_ = passed_;
+  client.passed_from_ = 0;
+  untouched_.push_back(&client);
+  client.lose(gap, true);
+}
+
+void Channel::drained(ClientQueue& client, Now now) {
+  if (client.load() > wish_.packing.batching.load_threshold * kCaughtUpShare) return;
+  catch_up(client, now);
+}
+
+void Channel::catch_up(ClientQueue& client, Now now) {
+  settle(client);
+  if (client.standing_ == ClientQueue::Standing::behind) flush_fold(now);
+  for (Clients* clients : {&behind_, &full_, &untouched_}) std::erase(*clients, &client);
+  client.standing_ = ClientQueue::Standing::in_step;
+  client.tell_all_losses();
+  in_step_.push_back(&client);
+  change_standings(now);
+}
+
+std::uint64_t Channel::pending() const noexcept {
+  std::uint64_t pending = excess_.folded() + fold_.folded();
+  for (const Waiting& waiting : open_) pending += waiting.event->weight();
+  return pending;
+}
+
+}  // namespace bindcast

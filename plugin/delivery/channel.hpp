@@ -1,0 +1,137 @@
+// All clients that want the same events in the same form: their events are batched once, encoded once and compressed
+// once, and each client's queue holds a pointer to the same frames.
+//
+//   hub ─▶ rate limit ─▶ open batch ─▶ frame ─▶ in step: the frame itself
+//                 │                        └─▶ behind: like queries folded, the others one by one
+//                 └─ too many: folded or lost └▶ full: what matters more than the flood; the rest is only counted
+//
+// A client that falls behind leaves the shared path and comes back to it once it has drained, without a loss or a
+// double: each frame reaches each client in exactly one of these ways, and what is folded is handed over before anybody
+// comes or goes. A full client costs nothing per frame, so a thousand stalled ones do not slow the loop.
+//
+// Made and owned by Channels (channels.hpp). Loop thread only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plugin/delivery/batching.hpp"
+#include "plugin/delivery/client_queue.hpp"
+#include "plugin/delivery/packing.hpp"
+#include "plugin/delivery/query_fold.hpp"
+#include "plugin/delivery/rate.hpp"
+#include "plugin/delivery/token_bucket.hpp"
+#include "plugin/hub/hub.hpp"
+
+namespace bindcast {
+
+class Channels;
+
+// What a client wants. Clients whose wishes have the same key share a channel.
+struct Wish {
+  std::vector<Subscription> subscriptions;
+  bool sees_admin_events = false;
+  bool fold = true;  // like queries may be folded when there are too many
+  Packing packing;
+  [[nodiscard]] std::string key() const;
+};
+
+class Channel : public Subscriber {
+ public:
+  Channel(Channels& house, Wish wish, Now now);
+  ~Channel() override;
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  void join(ClientQueue& client, Now now);
+  void leave(ClientQueue& client, Now now);
+  [[nodiscard]] bool empty() const noexcept { return in_step_.empty() && behind_.empty() && full_.empty(); }
+
+  void deliver(const EncodedRef& event, Now now) override;
+  void lost(DropReason reason, EventType type, std::uint64_t count, Now now) override;
+
+  // What is due: a batch, what was folded, what was lost.
+  void run(Now now);
+  [[nodiscard]] std::int64_t due_us() const noexcept;  // 0: nothing waits
+  // Everything that waits, due or not.
+  void flush(Now now);
+
+  // The client is about to be told what it missed: what has passed it by since the last time becomes its loss.
+  void settle(ClientQueue& client);
+  // The client has taken something: it may have caught up.
+  void drained(ClientQueue& client, Now now);
+
+  // Events that came and are in no client's queue yet.
+  [[nodiscard]] std::uint64_t pending() const noexcept;
+  [[nodiscard]] std::size_t clients() const noexcept { return in_step_.size() + behind_.size() + full_.size(); }
+  [[nodiscard]] std::size_t clients_behind() const noexcept { return behind_.size() + full_.size(); }
+  [[nodiscard]] std::uint64_t matched() const noexcept { return matched_; }
+  [[nodiscard]] double arrival_per_second(Now now) const noexcept { return arrivals_.per_second(now); }
+  [[nodiscard]] const Wish& wish() const noexcept { return wish_; }
+  // Of the frames made here, each counted once however many clients got it.
+  [[nodiscard]] const DeliveryStatistics& statistics() const noexcept { return statistics_; }
+
+ private:
+  friend class Channels;
+
+  struct Waiting {
+    EncodedRef event;
+    std::int64_t queued_us;
+  };
+  using Clients = std::vector<ClientQueue*>;
+
+  [[nodiscard]] bool bypasses(const Event& event) const noexcept;
+  void limited(const EncodedRef& event, Now now);
+  void enqueue(const EncodedRef& event, Now now);
+  void run_batches(Now now);
+  [[nodiscard]] QueueState open_state() const noexcept;
+  void seal(std::size_t count, Now now);
+  void push(const FrameRef& frame, bool urgent, Now now);
+  void push_to_those_behind(const FrameRef& frame, bool urgent, Now now);
+  void pass_by(const EncodedEvent& event);
+  void tell_losses(Now now, bool all);
+  void flush_fold(Now now);
+  void flush_excess(Now now);
+  [[nodiscard]] std::vector<EncodedRef> folded_events(QueryFold& fold, Now now);
+  void look_at(ClientQueue& client, bool lost);
+  void change_standings(Now now);
+  void catch_up(ClientQueue& client, Now now);
+
+  Channels& house_;
+  Wish wish_;
+  const std::string key_;
+  bool touched_ = false;  // waits for run()
+
+  Clients in_step_, behind_, full_;
+  Clients changing_;  // whose standing is to be looked at once no frame is on its way
+
+  std::vector<Waiting> open_;  // the batch under way
+  std::size_t open_bytes_ = 0;
+  std::array<std::size_t, kPriorityCount> open_by_priority_{};
+  std::int64_t last_sent_us_ = 0;
+  std::int64_t batch_due_us_ = 0;
+  CompressionTrial trial_;
+
+  Rate arrivals_;
+  double depth_ = 0;  // of the fullest client in step, at the last frame
+  double drain_per_second_ = 0;
+  std::int64_t measured_us_ = 0;
+
+  QueryFold fold_;  // for those behind
+  std::int64_t fold_due_us_ = 0;
+  TokenBucket bucket_;
+  QueryFold excess_;  // what the rate limit did not let through
+  std::int64_t excess_due_us_ = 0;
+
+  Losses losses_;      // of all clients
+  Gap passed_;         // what has passed by the full ones since the channel was made
+  Clients untouched_;  // full ones that nothing has passed by since they last took note
+
+  std::uint64_t matched_ = 0;
+  DeliveryStatistics statistics_;
+};
+
+}  // namespace bindcast

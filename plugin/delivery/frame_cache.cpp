@@ -1,0 +1,48 @@
+#include "plugin/delivery/frame_cache.hpp"
+
+#include <utility>
+
+namespace bindcast {
+
+std::size_t FrameCache::Hash::operator()(const Key& key) const noexcept {
+  std::uint64_t hash = 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(key.level);
+  for (const EncodedEvent* event : key.events)
+    hash = (hash ^ reinterpret_cast<std::uintptr_t>(event)) * 0xff51afd7ed558ccd + (hash >> 29);
+  return hash;
+}
+
+void FrameCache::set_bound(std::size_t bytes) {
+  bound_ = bytes;
+  shrink();
+}
+
+FrameRef FrameCache::find(const Key& key) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, found->second);
+  ++hits_;
+  return found->second->frame;
+}
+
+void FrameCache::put(Key key, const FrameRef& frame) {
+  std::size_t bytes = frame->bytes() + key.events.size() * sizeof(void*) + sizeof(Entry) + sizeof(Frame);
+  for (const EncodedRef& event : frame->events) bytes += event->event->bytes();
+  if (bytes > bound_) return;
+  const auto [at, fresh] = by_key_.try_emplace(std::move(key));
+  if (!fresh) return;
+  recent_.push_front({.key = &at->first, .frame = frame, .bytes = bytes});
+  at->second = recent_.begin();
+  bytes_ += bytes;
+  shrink();
+}
+
+void FrameCache::shrink() {
+  while (bytes_ > bound_) {
+    const Entry& oldest = recent_.back();
+    bytes_ -= oldest.bytes;
+    by_key_.erase(by_key_.find(*oldest.key));
+    recent_.pop_back();
+  }
+}
+
+}  // namespace bindcast

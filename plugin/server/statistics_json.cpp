@@ -1,0 +1,79 @@
+#include "plugin/server/statistics_json.hpp"
+
+#include <string>
+#include <utility>
+
+namespace bindcast {
+
+namespace {
+
+void set_real(json_t* object, const char* key, double value) {
+  json_object_set_new(object, key, json_real(value));
+}
+
+double ratio(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+}  // namespace
+
+Json by_reason_json(const std::array<std::uint64_t, kDropReasonCount>& counts) {
+  Json object(json_object());
+  for (std::size_t i = 0; i < kDropReasonCount; ++i)
+    set(object.get(), std::string(kDropReasonNames[i]).c_str(), counts[i]);
+  return object;
+}
+
+void set_account(json_t* object, const Account& account) {
+  set(object, "events_accepted", account.accepted);
+  set(object, "events_repeated", account.repeated);
+  set(object, "events_delivered", account.delivered);
+  set(object, "events_folded", account.folded);
+  set(object, "events_queued", account.waiting);
+  set_json(object, "events_dropped", by_reason_json(account.dropped));
+  set_json(object, "events_untold", by_reason_json(account.untold));
+}
+
+Json histogram_json(const Histogram& histogram) {
+  Json object(json_object());
+  set(object.get(), "count", std::uint64_t{histogram.count()});
+  set(object.get(), "mean", static_cast<std::uint64_t>(histogram.mean()));
+  set(object.get(), "p50", std::uint64_t{histogram.percentile(50)});
+  set(object.get(), "p90", std::uint64_t{histogram.percentile(90)});
+  set(object.get(), "p99", std::uint64_t{histogram.percentile(99)});
+  set(object.get(), "max", std::uint64_t{histogram.maximum()});
+  return object;
+}
+
+Json delivery_json(const DeliveryStatistics& statistics) {
+  Json object(json_object());
+  json_t* o = object.get();
+  set(o, "frames", statistics.frames);
+  set(o, "batches", statistics.batches);
+  set_real(o, "average_batch_size", ratio(statistics.batched_events, statistics.batches));
+  set(o, "single_events", statistics.single_events);
+  set(o, "bypassed", statistics.bypassed);
+  set(o, "overflows", statistics.overflows);
+  set(o, "dropped", statistics.dropped);
+  set(o, "bytes", statistics.wire_bytes);
+  set(o, "bytes_saved", statistics.plain_bytes - statistics.wire_bytes);
+  set(o, "compressed_frames", statistics.compressed);
+  set_real(o, "compression_ratio", ratio(statistics.compressed_wire_bytes, statistics.compressed_plain_bytes));
+  if (statistics.lag_us) set_json(o, "lag_us", histogram_json(*statistics.lag_us));
+  return object;
+}
+
+Json channel_json(const Channel& channel, Now now) {
+  Json object(json_object());
+  json_t* o = object.get();
+  set(o, "format", subprotocol_of(channel.wish().packing.format));
+  set(o, "clients", std::uint64_t{channel.clients()});
+  set(o, "clients_behind", std::uint64_t{channel.clients_behind()});
+  set(o, "events_matched", channel.matched());
+  set(o, "events_pending", channel.pending());
+  set_real(o, "events_per_second", channel.arrival_per_second(now));
+  set_json(o, "delivery", delivery_json(channel.statistics()));
+  return object;
+}
+
+}  // namespace bindcast

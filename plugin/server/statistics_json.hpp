@@ -1,0 +1,19 @@
+// Counters as JSON, for get_statistics and get_status. Loop thread only.
+#pragma once
+
+#include "plugin/delivery/channel.hpp"
+#include "plugin/delivery/client_queue.hpp"
+#include "plugin/server/messages.hpp"
+
+namespace bindcast {
+
+// Adds the members events_accepted, events_delivered, … to `object`.
+void set_account(json_t* object, const Account& account);
+[[nodiscard]] Json delivery_json(const DeliveryStatistics& statistics);
+[[nodiscard]] Json channel_json(const Channel& channel, Now now);
+// {"count","mean","p50","p90","p99","max"} in microseconds.
+[[nodiscard]] Json histogram_json(const Histogram& histogram);
+// A count for each drop reason.
+[[nodiscard]] Json by_reason_json(const std::array<std::uint64_t, kDropReasonCount>& counts);
+
+}  // namespace bindcast
