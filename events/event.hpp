@@ -38,6 +38,7 @@ struct Event {
   std::string source_user_id;
   std::string target_user_id;
   std::uint32_t sampled = 1;  // this event stands for N (1: itself only)
+  std::uint32_t attempt = 1;  // which sending of this event it is
 
   [[nodiscard]] Category category() const noexcept { return type_info(type).category; }
   [[nodiscard]] std::size_t bytes() const noexcept;  // an estimate of the memory held, for bounded queues

@@ -338,6 +338,10 @@ void put_metadata(Sink& sink, const Event& event, const StreamIdentity& stream) 
     metadata.begin("sampled");
     put_integer(sink, event.sampled);
   }
+  if (event.attempt > 1) {
+    metadata.begin("attempt");
+    put_integer(sink, event.attempt);
+  }
   metadata.end();
 }
 
