@@ -32,12 +32,15 @@ void Intake::attach(uv_loop_t* loop) {
   uv_async_init(loop, &control_.wake, [](uv_async_t* handle) { static_cast<Intake*>(handle->data)->poll(); });
   uv_timer_init(loop, &poll_timer_);
   poll_timer_.data = this;
+  uv_idle_init(loop, &more_);
+  more_.data = this;
   poll();
 }
 
 void Intake::detach() {
   uv_timer_stop(&poll_timer_);
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_timer_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&more_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&control_.wake), nullptr);
 }
 
@@ -139,10 +142,16 @@ void Intake::drain_all(Now now) {
 void Intake::poll() {
   const Drained drained = drain(read_clock());
   idle_polls_ = drained == Drained::nothing ? idle_polls_ + 1 : 0;
+  if (drained == Drained::more) {
+    // Once in each turn of the loop. A timer of no time would run again before any socket has its turn: libuv 1.44 goes
+    // through all timers that are due until none is.
+    uv_idle_start(&more_, [](uv_idle_t* handle) { static_cast<Intake*>(handle->data)->poll(); });
+    return;
+  }
+  uv_idle_stop(&more_);
   if (idle_polls_ < kIdlePolls) {
     uv_timer_start(
-        &poll_timer_, [](uv_timer_t* timer) { static_cast<Intake*>(timer->data)->poll(); },
-        drained == Drained::more ? 0 : kPollMs, 0);
+        &poll_timer_, [](uv_timer_t* timer) { static_cast<Intake*>(timer->data)->poll(); }, kPollMs, 0);
   } else {
     fall_asleep();
   }

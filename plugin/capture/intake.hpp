@@ -69,6 +69,7 @@ class Intake {
   std::vector<std::unique_ptr<Lane>> lanes_;
 
   uv_timer_t poll_timer_{};
+  uv_idle_t more_{};  // runs while the rings have more than one drain takes
   int idle_polls_ = 0;
 };
 

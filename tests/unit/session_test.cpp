@@ -393,7 +393,7 @@ void taking_the_last_type_away_takes_everything_away(void**) {
 
 void there_is_an_end_to_subscriptions(void**) {
   Options options;
-  options.rate_limit.messages_per_minute = 1000;
+  options.rate_limit.messages_per_minute = options.rate_limit.subscription_changes_per_minute = 1000;
   House house(options);
   const auto client = Client::admin(house);
   for (int i = 0; i < 64; ++i)
