@@ -1,0 +1,359 @@
+// What an event costs on one core, stage by stage: record, event, hub, filter, JSON, batch, deflate. No sockets and no
+// threads; delivery.py measures those.
+//
+//   build/tests/bench/core_bench [--benchmark_filter=json] [--benchmark_repetitions=5]
+//
+// items_per_second are events; bytes_per_second are bytes of JSON, where there is any.
+
+#include <benchmark/benchmark.h>
+#include <zlib.h>
+
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "events/event.hpp"
+#include "events/filter.hpp"
+#include "events/json.hpp"
+#include "plugin/capture/query_event.hpp"
+#include "plugin/capture/records.hpp"
+#include "plugin/hub/hub.hpp"
+#include "traffic.hpp"
+
+namespace {
+
+using bindcast::Event;
+using bindcast::EventType;
+using bindcast::Now;
+using bindcast::QueryView;
+
+constexpr std::size_t kEvents = 4096;
+constexpr Now kNow{.mono_us = 5'000'000'000, .wall_us = 1'795'000'000'000'000};
+constexpr std::string_view kView = "_default";
+
+const bindcast::StreamIdentity& stream() {
+  static const bindcast::StreamIdentity identity{.epoch = "660f8a2951184", .host = "ns1", .service = "named"};
+  return identity;
+}
+
+std::vector<std::byte> record_of(const bench::Question& question, std::size_t number) {
+  bindcast::QueryRecord record{};
+  record.ended_ns = (static_cast<std::uint64_t>(kNow.mono_us) - 1'000'000 + number * 20) * 1000;
+  record.latency_ns = std::uint64_t{question.latency_us} * 1000;
+  record.sample = 1;
+  record.client_port = question.port;
+  record.qtype = question.qtype;
+  record.qclass = 1;
+  record.rcode = question.rcode;
+  record.flags = question.flags;
+  record.answers = question.answers;
+  record.authority = question.authority;
+  record.edns_version = static_cast<std::int16_t>(question.edns ? 0 : -1);
+  record.edns_udp_size = 1232;
+  record.edns_do = question.edns_do;
+  record.client_family = question.family;
+  std::memcpy(record.client, question.client.data(), sizeof record.client);
+  record.transport = bindcast::Transport::udp;
+  record.recursed = question.recursed;
+  record.cached = !question.recursed;
+  record.qname_size = question.qname_size;
+  record.view_size = static_cast<std::uint8_t>(kView.size());
+
+  std::vector<std::byte> bytes(sizeof record + record.names_size());
+  std::memcpy(bytes.data(), &record, sizeof record);
+  std::memcpy(bytes.data() + sizeof record, question.qname.data(), question.qname_size);
+  std::memcpy(bytes.data() + sizeof record + question.qname_size, kView.data(), kView.size());
+  return bytes;
+}
+
+const std::vector<std::vector<std::byte>>& records() {
+  static const auto made = [] {
+    bench::Traffic traffic;
+    std::vector<std::vector<std::byte>> all;
+    for (std::size_t i = 0; i < kEvents; ++i) all.push_back(record_of(traffic.next(), i));
+    return all;
+  }();
+  return made;
+}
+
+Event event_of(const std::vector<std::byte>& record) {
+  QueryView query;
+  if (!QueryView::read(record, query)) throw std::logic_error("a record that the benchmark made is not one");
+  return bindcast::query_event(EventType::dns_query_log, query, {}, kNow);
+}
+
+const std::vector<Event>& query_events() {
+  static const auto made = [] {
+    std::vector<Event> all;
+    for (const auto& record : records()) {
+      all.push_back(event_of(record));
+      all.back().offset = all.size();
+      all.back().source_service = stream().service;
+    }
+    return all;
+  }();
+  return made;
+}
+
+const std::vector<Event>& record_updates() {
+  static const auto made = [] {
+    std::vector<Event> all;
+    for (std::size_t i = 0; i < kEvents; ++i) {
+      Event event = bindcast::make_event(EventType::record_updated);
+      event.offset = i + 1;
+      event.timestamp_us = kNow.wall_us;
+      event.source_service = stream().service;
+      event.source_component = "zone";
+      event.view = kView;
+      event.correlation_id = "01M856CSJGWZM56MN4T99WPDN8";
+      const auto side = [&](const char* key, int ttl) {
+        event.data.begin_object(key).add_integer("ttl", ttl).begin_array("rdata");
+        for (int address = 0; address < 2; ++address)
+          event.data.add({}, "192.0.2." + std::to_string((static_cast<int>(i) + address + ttl) % 256));
+        event.data.end().end();
+      };
+      event.data.add("zone", "example.com").add("view", kView);
+      event.data.add("name", "host" + std::to_string(i) + ".example.com").add("rtype", "A");
+      side("before", 3600);
+      side("after", 300);
+      event.data.begin_object("serial").add_integer("from", 2026112601).add_integer("to", 2026112602).end();
+      event.data.add("cause", "update");
+      all.push_back(std::move(event));
+    }
+    return all;
+  }();
+  return made;
+}
+
+// ── JSON ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void write_json(benchmark::State& state, const std::vector<Event>& events) {
+  std::string text;
+  std::size_t at = 0, bytes = 0;
+  for (auto _ : state) {
+    text.clear();
+    bindcast::append_event_json(text, events[at], stream());
+    benchmark::DoNotOptimize(text.data());
+    bytes += text.size();
+    at = (at + 1) % events.size();
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+  state.counters["bytes_per_event"] = static_cast<double>(bytes) / static_cast<double>(state.iterations());
+}
+
+void json_query(benchmark::State& state) {
+  write_json(state, query_events());
+}
+BENCHMARK(json_query);
+
+void json_record_updated(benchmark::State& state) {
+  write_json(state, record_updates());
+}
+BENCHMARK(json_record_updated);
+
+// ── Matching ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+bindcast::Subscription subscription(std::string_view filter) {
+  bindcast::Subscription made;
+  bindcast::Filter::Error error;
+  if (!bindcast::Filter::compile(filter, made.filter, error)) throw std::logic_error(error.message);
+  return made;
+}
+
+void match(benchmark::State& state, const bindcast::Subscription& wanted) {
+  const auto& events = query_events();
+  std::size_t at = 0, matched = 0;
+  for (auto _ : state) {
+    matched += wanted.matches(events[at], stream()) ? 1U : 0U;
+    at = (at + 1) % events.size();
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.counters["matched"] = static_cast<double>(matched) / static_cast<double>(state.iterations());
+}
+
+void match_everything(benchmark::State& state) {
+  match(state, subscription(""));
+}
+BENCHMARK(match_everything);
+
+void match_named_type(benchmark::State& state) {
+  bindcast::Subscription wanted;
+  wanted.types.set(static_cast<std::size_t>(EventType::dns_query_log));
+  match(state, wanted);
+}
+BENCHMARK(match_named_type);
+
+void match_type_and_category(benchmark::State& state) {
+  match(state, subscription(R"(category = "dns" and type = "dns_query_log")"));
+}
+BENCHMARK(match_type_and_category);
+
+// The example of doc/protocol.md.
+void match_documented(benchmark::State& state) {
+  match(state, subscription(R"(category = "security" or (type = "dns_query_log" and rcode in ("SERVFAIL","REFUSED")
+    and qname under "example.com" and client in "10.0.0.0/8" and latency_us > 5000))"));
+}
+BENCHMARK(match_documented);
+
+// Its terms hold for most queries, so that most of them are looked at.
+void match_eight_terms(benchmark::State& state) {
+  match(state, subscription(R"(type = "dns_query_log" and transport = "udp" and view ~ "_def*" and qclass = "IN"
+    and not (qname under "internal.test") and client in "10.0.0.0/8" and latency_us > 50
+    and qtype in ("A","AAAA","HTTPS"))"));
+}
+BENCHMARK(match_eight_terms);
+
+// ── From record to hub ───────────────────────────────────────────────────────────────────────────────────────────────
+
+void record_to_event(benchmark::State& state) {
+  const auto& all = records();
+  std::size_t at = 0;
+  for (auto _ : state) {
+    Event event = event_of(all[at]);
+    benchmark::DoNotOptimize(event);
+    at = (at + 1) % all.size();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(record_to_event);
+
+// Keeps the JSON of the last event, and hands each to whoever asked.
+class Keeper : public bindcast::Subscriber {
+ public:
+  explicit Keeper(std::string_view filter) { subscriptions.push_back(subscription(filter)); }
+  void deliver(const bindcast::EncodedRef& event, Now) override {
+    last = event;
+    bytes += event->bytes();
+    ++events;
+  }
+  void lost(bindcast::DropReason, EventType, std::uint64_t, Now) override {
+    throw std::logic_error("nothing can be lost here");
+  }
+
+  bindcast::EncodedRef last;
+  std::size_t events = 0, bytes = 0;
+};
+
+void record_to_hub(benchmark::State& state) {
+  const auto& all = records();
+  bindcast::Hub hub(stream(), kNow);
+  Keeper keeper("");
+  hub.add_subscriber(keeper);
+  std::size_t at = 0;
+  for (auto _ : state) {
+    hub.emit(event_of(all[at]), kNow);
+    at = (at + 1) % all.size();
+  }
+  hub.remove_subscriber(keeper);
+  if (keeper.events != static_cast<std::size_t>(state.iterations())) state.SkipWithError("the hub lost events");
+  state.SetItemsProcessed(state.iterations());
+  state.SetBytesProcessed(static_cast<std::int64_t>(keeper.bytes));
+}
+BENCHMARK(record_to_hub);
+
+// ── Batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// As doc/protocol.md has it.
+constexpr std::string_view kBatchHead =
+    R"({"type":"batched_events","id":"b-660f8a2951184-000000000001","batch_size":25,"priority":"low",)"
+    R"("created_at":"2026-11-26T00:00:00.000000Z","timestamp":"2026-11-26T00:00:00.500000Z","events":[)";
+
+const std::vector<std::string>& query_jsons() {
+  static const auto made = [] {
+    std::vector<std::string> all;
+    for (const Event& event : query_events()) bindcast::append_event_json(all.emplace_back(), event, stream());
+    return all;
+  }();
+  return made;
+}
+
+// Joins `count` events from `at` on; returns where the next batch begins.
+std::size_t join(std::string& text, std::size_t at, std::size_t count) {
+  const auto& all = query_jsons();
+  text.assign(kBatchHead);
+  for (std::size_t i = 0; i < count; ++i, at = (at + 1) % all.size()) {
+    text += all[at];
+    text += ',';
+  }
+  text.back() = ']';
+  text += '}';
+  return at;
+}
+
+void batch_text(benchmark::State& state) {
+  const auto count = static_cast<std::size_t>(state.range(0));
+  std::string text;
+  std::size_t at = 0, bytes = 0;
+  for (auto _ : state) {
+    at = join(text, at, count);
+    benchmark::DoNotOptimize(text.data());
+    bytes += text.size();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(count));
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+}
+BENCHMARK(batch_text)->ArgName("events")->Arg(25)->Arg(100);
+
+std::size_t deflate_into(std::string& out, std::string_view text, int level) {
+  uLongf size = compressBound(text.size());
+  if (out.size() < size) out.resize(size);
+  if (compress2(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size(),
+                level) != Z_OK)
+    throw std::runtime_error("zlib");
+  return size;
+}
+
+void batch_deflate(benchmark::State& state) {
+  const auto count = static_cast<std::size_t>(state.range(0));
+  const int level = static_cast<int>(state.range(1));
+  std::vector<std::string> texts(kEvents / count);
+  for (std::size_t i = 0, at = 0; i < texts.size(); ++i) at = join(texts[i], at, count);
+  std::string out;
+  std::size_t at = 0, bytes = 0, packed = 0;
+  for (auto _ : state) {
+    packed += deflate_into(out, texts[at], level);
+    bytes += texts[at].size();
+    at = (at + 1) % texts.size();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(count));
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+  state.counters["of_its_size"] = static_cast<double>(packed) / static_cast<double>(bytes);
+  state.counters["bytes_per_event"] =
+      static_cast<double>(packed) / static_cast<double>(state.iterations()) / static_cast<double>(count);
+}
+BENCHMARK(batch_deflate)->ArgNames({"events", "level"})->ArgsProduct({{25, 100}, {1, 3, 6}});
+
+// The whole way on one core: record, event, filter, JSON, batch, deflate.
+void record_to_deflated_batch(benchmark::State& state) {
+  constexpr std::size_t kBatch = 25;
+  const int level = static_cast<int>(state.range(0));
+  const auto& all = records();
+  bindcast::Hub hub(stream(), kNow);
+  Keeper keeper(R"(type = "dns_query_log")");
+  hub.add_subscriber(keeper);
+  std::string text, out;
+  std::size_t at = 0, packed = 0;
+  for (auto _ : state) {
+    text.assign(kBatchHead);
+    for (std::size_t i = 0; i < kBatch; ++i, at = (at + 1) % all.size()) {
+      hub.emit(event_of(all[at]), kNow);
+      text += keeper.last->json;
+      text += ',';
+    }
+    text.back() = ']';
+    text += '}';
+    packed += deflate_into(out, text, level);
+  }
+  hub.remove_subscriber(keeper);
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatch));
+  state.SetBytesProcessed(static_cast<std::int64_t>(keeper.bytes));
+  state.counters["of_its_size"] = static_cast<double>(packed) / static_cast<double>(keeper.bytes);
+}
+BENCHMARK(record_to_deflated_batch)->ArgName("level")->Arg(1)->Arg(3)->Arg(6);
+
+}  // namespace
+
+BENCHMARK_MAIN();
