@@ -80,16 +80,17 @@ std::string command(std::string_view name) {
   return "{\"command\":\"" + std::string(name) + "\"";
 }
 
-// One thing at a time on a thread of its own.
+// One thing at a time on a thread of its own; it answers when the next one may come.
 class Lane {
  public:
   ~Lane() { wait(); }
-  bool start(std::function<void()> work) {
+  bool start(std::function<std::string()> work) {
     if (busy_.exchange(true)) return false;
     wait();
     thread_ = std::thread([this, work = std::move(work)] {
-      work();
+      const std::string line = work();
       busy_ = false;
+      answer(line);
     });
     return true;
   }
@@ -143,16 +144,18 @@ class Host {
     std::uint64_t number = 0;
     double second = 0;
     words >> name;
-    const auto read = [&](auto& value, auto most) { return (words >> value) && value > 0 && value <= most; };
+    const auto read = [&](auto& value, auto least, auto most) {
+      return (words >> value) && value >= least && value <= most;
+    };
     if (name == "quit") return false;
     if (name == "cpu") {
       tell_cpu();
-    } else if (name == "queries" && read(number, 5'000'000U) && read(second, 600.0)) {
-      start(*queries_, name, [this, number, second] { run_queries(number, second); });
-    } else if (name == "burst" && read(number, 100'000'000U)) {
-      start(*queries_, name, [this, number] { run_burst(number); });
-    } else if (name == "urgent" && read(number, 1'000'000U) && read(second, 100'000.0)) {
-      start(*alerts_, name, [this, number, second] { run_alerts(number, second); });
+    } else if (name == "queries" && read(number, 1U, 5'000'000U) && read(second, 0.01, 600.0)) {
+      start(*queries_, name, [this, number, second] { return run_queries(number, second); });
+    } else if (name == "burst" && read(number, 1U, 100'000'000U)) {
+      start(*queries_, name, [this, number] { return run_burst(number); });
+    } else if (name == "urgent" && read(number, 1U, 1'000'000U) && read(second, 1.0, 100'000.0)) {
+      start(*alerts_, name, [this, number, second] { return run_alerts(number, second); });
     } else {
       answer(R"({"error":"no such command, or a number is missing or out of bounds"})");
     }
@@ -171,7 +174,7 @@ class Host {
     if (level == BINDCAST_LOG_ERROR) std::fprintf(stderr, "bench_host: %s\n", line);
   }
 
-  static void start(Lane& lane, const std::string& name, std::function<void()> work) {
+  static void start(Lane& lane, const std::string& name, std::function<std::string()> work) {
     if (!lane.start(std::move(work))) answer(command(name) + R"(,"error":"busy"})");
   }
 
@@ -223,7 +226,7 @@ class Host {
     return bindcast_query_done(producer_, &query);
   }
 
-  void run_queries(std::uint64_t per_second, double seconds) {
+  std::string run_queries(std::uint64_t per_second, double seconds) {
     const auto count = static_cast<std::uint64_t>(static_cast<double>(per_second) * seconds);
     const std::uint64_t began = now_ns();
     std::uint64_t done = 0, refused = 0;
@@ -232,10 +235,10 @@ class Host {
       for (; done < due; ++done) refused += offer(traffic_.next()) ? 0U : 1U;
       if (done < count) sleep_until(std::max(now_ns() + kShortestSleepNs, began + done * kNsPerSecond / per_second));
     }
-    tell_queries("queries", began, done - refused, refused);
+    return queries_done("queries", began, done - refused, refused);
   }
 
-  void run_burst(std::uint64_t count) {
+  std::string run_burst(std::uint64_t count) {
     const std::uint64_t began = now_ns();
     std::uint64_t done = 0, refused = 0;
     while (done < count && !stopping_) {
@@ -246,16 +249,17 @@ class Host {
       }
       ++done;
     }
-    tell_queries("burst", began, done, refused);
+    return queries_done("burst", began, done, refused);
   }
 
   // Each refusal is a loss to the runtime, which tells it: also one that is offered again.
-  static void tell_queries(std::string_view name, std::uint64_t began, std::uint64_t accepted, std::uint64_t refused) {
-    answer(command(name) + field("accepted", accepted) + field("refused", refused) + field("began_ns", began) +
-           field("ended_ns", now_ns()) + "}");
+  static std::string queries_done(std::string_view name, std::uint64_t began, std::uint64_t accepted,
+                                  std::uint64_t refused) {
+    return command(name) + field("accepted", accepted) + field("refused", refused) + field("began_ns", began) +
+           field("ended_ns", now_ns()) + "}";
   }
 
-  void run_alerts(std::uint64_t count, double per_second) {
+  std::string run_alerts(std::uint64_t count, double per_second) {
     const std::uint64_t began = now_ns();
     std::uint64_t done = 0;
     for (; done < count && !stopping_; ++done) {
@@ -268,12 +272,10 @@ class Host {
       fields[1].kind = BINDCAST_TEXT;
       fields[1].text = "a benchmark's alert";
       char error[128] = "";
-      if (!bindcast_emit_fields(runtime_, "security_alert", fields, 2, error, sizeof error)) {
-        answer(command("urgent") + ",\"error\":\"" + error + "\"}");
-        return;
-      }
+      if (!bindcast_emit_fields(runtime_, "security_alert", fields, 2, error, sizeof error))
+        return command("urgent") + ",\"error\":\"" + error + "\"}";
     }
-    answer(command("urgent") + field("emitted", done) + field("began_ns", began) + field("ended_ns", now_ns()) + "}");
+    return command("urgent") + field("emitted", done) + field("began_ns", began) + field("ended_ns", now_ns()) + "}";
   }
 
   std::string folder_;

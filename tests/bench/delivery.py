@@ -143,6 +143,7 @@ class Bench:
     """A host and its clients, subscribed and waiting."""
 
     def __init__(self, options, form, subscribe, clients=1, preferences=None, queues=LARGE_QUEUES):
+        self._options = options
         self._folder = tempfile.TemporaryDirectory(prefix="bindcast-delivery-")
         configuration = pathlib.Path(self._folder.name) / "bindcast.yaml"
         configuration.write_text(CONFIGURATION.format(queues=queues))
@@ -169,9 +170,10 @@ class Bench:
 
     def wait_told(self, made):
         """Until each counting client was told of all that was made, and nothing is on its way any more."""
-        report = last = self.client.ask(f"wait {made['accepted']} 60000", timeout=90)
+        patience = self._options.patience
+        report = last = self.client.ask(f"wait {made['accepted']} {patience * 1000}", timeout=patience + 30)
         began = quiet_since = time.monotonic()
-        while time.monotonic() - began < 60:
+        while time.monotonic() - began < patience:
             # Clients that only count bytes have all when no more come, for longer than a batch may wait. What the
             # capture lost is told by the way, maybe after the last query.
             quiet = last["counting"] == last["clients"] or time.monotonic() - quiet_since > 0.7
@@ -186,7 +188,7 @@ class Bench:
         return last | {"at_ns": report["at_ns"]}, self.host.ask("cpu")
 
     def wait_alerts(self, emitted):
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + self._options.patience
         while (urgent := self.client.ask("report")["urgent"])["count"] < emitted and time.monotonic() < ends:
             time.sleep(0.05)
         if urgent["count"] != emitted:
@@ -423,7 +425,9 @@ def parse():
     arguments.add_argument("--host", default=BUILT / "bench_host", help="the program bench_host")
     arguments.add_argument("--client", default=BUILT / "bench_client", help="the program bench_client")
     options = arguments.parse_args()
+    options.patience = 60  # seconds for what is on its way to arrive
     if options.smoke:
+        options.patience = 10
         options.rounds, options.seconds, options.rate, options.clients = 1, 0.4, 200, [1, 8]
         options.burst, options.load = 5000, 2000
     return options
