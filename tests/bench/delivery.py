@@ -298,7 +298,7 @@ class Throughput:
 class Urgent:
     title = "urgent events"
     columns = [("format", "format", "{}"), ("load", "load", "{}"), ("p50_ms", "p50 ms", "{:.3f}"),
-               ("p99_ms", "p99 ms", "{:.3f}"), ("max_ms", "max ms", "{:.3f}"), ("alerts", "alerts", "{}"),
+               ("p99_ms", "p99 ms", "{:.3f}"), ("max_ms", "max ms", "{:.3f}"), ("alerts", "alerts", "{:.0f}"),
                ("delivered", "delivered", "{:.2%}")]
     key = ("format", "load")
 
