@@ -118,9 +118,9 @@ bool Server::create_context() {
   void* loops[] = {loop_};
   info.foreign_loops = loops;
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                 LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
+                 LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN |
+                 LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;  // for the clients too (webhooks)
   tls_ = shared_.options.server.tls;
-  if (!tls_.certificate.empty()) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   info.port = CONTEXT_PORT_NO_LISTEN;
   info.user = this;
   info.gid = static_cast<gid_t>(-1);
