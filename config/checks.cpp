@@ -80,9 +80,6 @@ void check_batching(Options& options, Reader& reader) {
           write_duration(batching.max_batch_timeout) + " is below batch_timeout; accepted: at least " +
               write_duration(batching.batch_timeout));
   }
-  if (!reader.is_written("batching.strategy") && batching.strategy != BatchStrategy::hybrid) {
-    reader.notice(reader.line_of("batching.profile"), "batching.profile", std::string(kNotBuiltNotice));
-  }
 }
 
 void check_retry(const Options& options, Reader& reader) {

@@ -231,31 +231,30 @@ void add_delivery(Table<Options>& table) {
                                     "written too overrides it.",
                                     kReadFirst));
   table.push_back(
-      Make::enumeration(OPTION(batching.strategy), "hybrid", "What decides that a batch is sent.", kNotBuilt));
+      Make::enumeration(OPTION(batching.strategy), "hybrid", "What decides that a batch is sent; see doc/batching.md."));
   table.push_back(
       Make::integer(OPTION(batching.max_batch_size), "25", {1, 10000, "events"}, "A batch of so many events is sent."));
   table.push_back(
       Make::size(OPTION(batching.max_batch_bytes), "32KiB", {kKiB, 16 * kMiB}, "A batch of so many bytes is sent."));
   table.push_back(Make::duration(OPTION(batching.batch_timeout), "500ms", {1ms, 1min},
                                  "A batch whose first event has waited so long is sent."));
-  table.push_back(Make::boolean(OPTION(batching.compression.enabled), "true", "Compress batches.", kNotBuilt));
+  table.push_back(Make::boolean(OPTION(batching.compression.enabled), "true", "Compress batches."));
   table.push_back(Make::size(OPTION(batching.compression.threshold), "512", {0, kMiB},
-                             "Smaller messages are sent as they are.", kNotBuilt));
+                             "Smaller messages are sent as they are."));
   table.push_back(
-      Make::integer(OPTION(batching.compression.level), "3", {1, 9}, "1 is fastest, 9 is smallest.", kNotBuilt));
+      Make::integer(OPTION(batching.compression.level), "3", {1, 9}, "1 is fastest, 9 is smallest."));
   table.push_back(Make::size(OPTION(batching.compression.cache), "8MiB", {0, kGiB},
-                             "Memory for compressed batches that several clients share.", kNotBuilt));
+                             "Memory for compressed batches that may be wanted again."));
   table.push_back(
       Make::boolean(OPTION(batching.priority_bypass), "true", "Critical and urgent events do not wait for a batch."));
-  table.push_back(Make::boolean(OPTION(batching.adaptive_sizing), "true", "Larger batches under load.", kNotBuilt));
+  table.push_back(Make::boolean(OPTION(batching.adaptive_sizing), "true", "Batches as large as the stream and the load ask for."));
   table.push_back(Make::integer(OPTION(batching.min_batch_size), "5", {1, 10000, "events"},
-                                "Adaptive sizing goes no lower; unless written, never above max_batch_size.",
-                                kNotBuilt));
+                                "Adaptive sizing goes no lower; unless written, never above max_batch_size."));
   table.push_back(Make::duration(OPTION(batching.max_batch_timeout), "5s", {1ms, 5min},
-                                 "Adaptive sizing waits no longer; unless written, never below batch_timeout.",
-                                 kNotBuilt));
+                                 "Adaptive sizing waits no longer; unless written, never below batch_timeout."));
   table.push_back(Make::real(OPTION(batching.load_threshold), "0.8", {0.1, 1},
-                             "The part of the queue in use that counts as load.", kNotBuilt));
+                             "The part of its queue from which on a client counts as being behind: its batches wait for nothing, and like "
+                             "queries come folded into dns_query_batch."));
 
   table.push_back(
       Make::integer(OPTION(queues.max_events), "500", {1, 1'000'000, "events"}, "Events that wait for one client."));
@@ -265,33 +264,33 @@ void add_delivery(Table<Options>& table) {
                                     "What goes when a client's queue is full. The client is told of every loss."));
 
   table.push_back(Make::integer(OPTION(rate_limit.events_per_second), "0", {0, 1'000'000, "events"},
-                                "Events to one client; 0: no limit.", kNotBuilt));
+                                "Events to one client; 0: no limit. Above it like queries are folded, other events are lost and told; critical "
+                                "and urgent ones are not counted."));
   table.push_back(Make::integer(OPTION(rate_limit.burst), "0", {0, 1'000'000, "events"},
-                                "Events that may come at once above that.", kNotBuilt));
+                                "Events that may come at once; 0: as many as in one second."));
   table.push_back(
-      Make::boolean(OPTION(rate_limit.adaptive), "true", "Lower the limit for clients that fall behind.", kNotBuilt));
+      Make::boolean(OPTION(rate_limit.adaptive), "true", "Lower the limit, down to a quarter, while the clients or the loop are busy."));
   table.push_back(Make::integer(OPTION(rate_limit.messages_per_minute), "100", {1, 100'000, "messages"},
                                 "Messages taken from one client."));
   table.push_back(Make::integer(OPTION(rate_limit.subscription_changes_per_minute), "10", {1, 100'000, "changes"},
-                                "Changes of subscriptions taken from one client.", kNotBuilt));
+                                "Changes of subscriptions taken from one client."));
 
   table.push_back(Make::name_list(OPTION(retry.acknowledge), "[critical, urgent]",
-                                  "Priorities whose events are sent again until acknowledged.", kNotBuilt));
+                                  "Priorities whose events are sent again until acknowledged."));
   table.push_back(
-      Make::duration(OPTION(retry.initial), "1s", {10ms, 1h}, "Wait before the first repetition.", kNotBuilt));
+      Make::duration(OPTION(retry.initial), "1s", {10ms, 1h}, "Wait before the first repetition."));
   table.push_back(
-      Make::real(OPTION(retry.factor), "2", {1, 10}, "Each wait is so many times the one before.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(retry.max), "1m", {10ms, kDay}, "The longest wait.", kNotBuilt));
+      Make::real(OPTION(retry.factor), "2", {1, 10}, "Each wait is so many times the one before."));
+  table.push_back(Make::duration(OPTION(retry.max), "1m", {10ms, kDay}, "The longest wait."));
   table.push_back(
-      Make::integer(OPTION(retry.attempts), "8", {0, 100, "repetitions"}, "Then the event is given up.", kNotBuilt));
+      Make::integer(OPTION(retry.attempts), "8", {0, 100, "repetitions"}, "Then the event is given up."));
   table.push_back(Make::entries(OPTION(escalation), escalation_table(), label_by_index,
                                 "Who is told when nobody acknowledges an urgent event. An empty list stands for the "
                                 "ladder shown, without its webhook.",
                                 "[{after: 0s, to: {roles: [operator]}}, {after: 5m, repeat: true}, "
                                 "{after: 15m, to: {roles: [admin]}, priority: urgent}, "
                                 "{after: 30m, webhook: {url: \"https://example.com/hook\", "
-                                "secret_file: /etc/bind/webhook.key}}]",
-                                kNotBuilt));
+                                "secret_file: /etc/bind/webhook.key}}]"));
 }
 
 void add_journal_and_sources(Table<Options>& table) {

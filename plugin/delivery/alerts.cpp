@@ -409,6 +409,12 @@ Alerts::List::iterator Alerts::find(std::uint64_t offset) {
   return by_priority_.front().end();
 }
 
+std::optional<EventType> Alerts::type_of(std::uint64_t offset) {
+  const auto alert = find(offset);
+  if (alert == by_priority_.front().end()) return std::nullopt;
+  return alert->event->type;
+}
+
 void Alerts::for_each_open(const std::function<void(const Open&)>& callback) const {
   for (auto list = by_priority_.rbegin(); list != by_priority_.rend(); ++list) {
     for (const Alert& alert : *list) {

@@ -137,6 +137,11 @@ bool ClientQueue::offer(const EncodedRef& event, bool urgent, Now now) {
   return room;
 }
 
+void ClientQueue::repeat(const EncodedRef& event, Now now) {
+  account_.repeated += event->weight();
+  (void)offer(event, true, now);
+}
+
 // Drops what matters less, the least and the newest first; drops nothing when that would not be enough.
 bool ClientQueue::make_room_below(Priority priority, std::size_t bytes) {
   if (bytes > options_.max_bytes) return false;

@@ -63,6 +63,8 @@ class ClientQueue {
   bool push(const FrameRef& frame, bool urgent, Now now);
   // One event by itself; false when it was lost.
   bool offer(const EncodedRef& event, bool urgent, Now now);
+  // An event that has come before and is sent again: ahead of what waits.
+  void repeat(const EncodedRef& event, Now now);
   // Past events, in order, ahead of what waits and without being counted against the bounds: they are bounded where
   // they come from and shared with it. What waits here already comes once.
   void replay(std::vector<EncodedRef> events, Now now);

@@ -156,6 +156,8 @@ Json Server::status(Now now) const {
   set(o, "connections", std::uint64_t{connections_.size()});
   set(o, "channels", std::uint64_t{channels_.all().size()});
   set_json(o, "delivery", delivery_json(channels_.statistics()));
+  set_json(o, "alerts", escalations_.statistics_json());
+  set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
   set(o, "loop_busy_us", static_cast<std::uint64_t>(channels_.loop_lag_us()));
   set(o, "frame_cache_bytes", std::uint64_t{channels_.writer().cache().bytes()});
   set(o, "frame_cache_hits", channels_.writer().cache().hits());

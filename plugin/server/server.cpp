@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include "plugin/version.hpp"
@@ -53,6 +54,12 @@ constexpr lws_protocols protocol(const char* name, lws_callback_function* callba
   return made;
 }
 
+// From [0, 1): to spread repetitions.
+double random_share() {
+  static std::minstd_rand generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(generator);
+}
+
 std::string peer_text(lws* wsi) {
   char peer[64] = "";
   lws_get_peer_simple(wsi, peer, sizeof peer);
@@ -75,8 +82,20 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
       log_(std::move(log)),
       identity_(options.auth, state_dir, log_),
       channels_(hub, options),
+      webhooks_(loop, log_,
+                [this](const WebhookOutcome& outcome, Now now) { escalations_.webhook_told(outcome, now); }),
+      escalations_(hub, options,
+                   {.each_session =
+                        [this](const std::function<void(Session&)>& visit) {
+                          for (const auto& entry : connections_)
+                            if (entry.second->session->admitted()) visit(*entry.second->session);
+                        },
+                    .post = [this](WebhookPost post, Now now) { return webhooks_.post(std::move(post), now); },
+                    .cancel = [this](const std::string& id) { webhooks_.cancel(id); }},
+                   random_share),
       shared_{.hub = hub,
               .channels = channels_,
+              .escalations = escalations_,
               .identity = identity_,
               .options = options,
               .status = [this](Now now) { return status(now); },
@@ -105,6 +124,8 @@ void Server::start() {
     log_(LogLevel::error, "libwebsockets cannot start; there is no listener");
     return;
   }
+  webhooks_.configure(shared_.options.retry);
+  webhooks_.attach(context_);
   // What came up in this turn of the loop is handed over once, before the loop waits.
   uv_prepare_start(&before_wait_,
                    [](uv_prepare_t* handle) { static_cast<Server*>(handle->data)->before_wait(read_clock()); });
@@ -202,6 +223,8 @@ void Server::apply(const Options& options) {
   shared_.options = options;
   identity_.configure(options.auth);
   channels_.configure(options);
+  webhooks_.configure(options.retry);
+  escalations_.configure(options);
   const Now now = read_clock();
   for (const auto& entry : connections_) entry.second->session->options_changed(now);
   if (context_ == nullptr) return;
@@ -393,13 +416,18 @@ void Server::closed(lws* wsi, Now now) {
 // Hands over what has become due, asks for a WRITEABLE wherever something may be written, and sets the timer for what
 // is due next.
 void Server::before_wait(Now now) {
+  escalations_.run(now);
   channels_.run(now);
   for (Connection* connection : ready_) {
     connection->ready = false;
     if (!connection->close_sent) lws_callback_on_writable(connection->wsi);
   }
   ready_.clear();
-  const std::int64_t due = channels_.due_us();
+  const std::int64_t batches = channels_.due_us(), alerts = escalations_.due_us();
+  set_due_timer(batches == 0 || (alerts != 0 && alerts < batches) ? alerts : batches, now);
+}
+
+void Server::set_due_timer(std::int64_t due, Now now) {
   if (due == due_timer_at_us_) return;
   due_timer_at_us_ = due;
   if (due == 0) {
@@ -416,6 +444,7 @@ void Server::before_wait(Now now) {
 void Server::tick(Now now) {
   g_lws_lines.store(0, std::memory_order_relaxed);
   if (context_ == nullptr || shutting_down_) return;
+  escalations_.tick(now);
   open_due(now);
   for (const Listener& listener : listeners_)
     if (listener.acceptor) listener.acceptor->resume();
@@ -457,6 +486,7 @@ void Server::begin_shutdown() {
 
 void Server::finish() {
   if (std::exchange(finished_, true)) return;
+  webhooks_.stop();
   uv_close(reinterpret_cast<uv_handle_t*>(&due_timer_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&before_wait_), nullptr);
   listeners_.clear();

@@ -19,8 +19,10 @@
 #include "plugin/hub/hub.hpp"
 #include "plugin/log.hpp"
 #include "plugin/server/acceptor.hpp"
+#include "plugin/server/escalations.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/session.hpp"
+#include "plugin/server/webhooks.hpp"
 
 namespace bindcast {
 
@@ -87,12 +89,15 @@ class Server {
   void kill(const Connection& connection);
   void ready(Connection& connection);
   void before_wait(Now now);
+  void set_due_timer(std::int64_t due_us, Now now);
   [[nodiscard]] Json status(Now now) const;
 
   uv_loop_t* loop_;
   Log log_;
   Identity identity_;
   Channels channels_;
+  Webhooks webhooks_;
+  Escalations escalations_;
   SessionShared shared_;
   lws_context* context_ = nullptr;
   lws_vhost* plain_ = nullptr;

@@ -65,6 +65,7 @@ void Session::admit(const User& user, Now now) {
   reply("connection_established", ClientMessage{}, data, now);
   emit_connection_event(EventType::connection_established, now,
                         [this](Fields& fields) { fields.add("subprotocol", subprotocol_of(format_)); });
+  shared_.escalations.welcome(*this, nullptr, now);
 }
 
 void Session::refuse(int code, std::string_view reason, Now now) {
@@ -108,6 +109,19 @@ void Session::closed(int code, std::string_view reason, Now now) {
 void Session::close(int code, std::string reason) {
   if (!close_) close_ = CloseOrder{code, std::move(reason)};
   ready_();
+}
+
+bool Session::may_see(EventType type) const {
+  return user_ && user_->may_watch() && shared_.hub.visible(type, user_->is_admin());
+}
+
+bool Session::subscribed_to(const Event& event) const {
+  return std::ranges::any_of(subscriptions_,
+                             [&](const Subscription& s) { return s.matches(event, shared_.hub.identity()); });
+}
+
+void Session::send_again(const EncodedRef& event, Now now) {
+  if (!close_) queue_.repeat(event, now);
 }
 
 void Session::queue_ready() {

@@ -16,6 +16,7 @@
 #include "plugin/delivery/channels.hpp"
 #include "plugin/delivery/client_queue.hpp"
 #include "plugin/hub/hub.hpp"
+#include "plugin/server/escalations.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/messages.hpp"
 
@@ -39,6 +40,7 @@ struct CloseOrder {
 struct SessionShared {
   Hub& hub;
   Channels& channels;
+  Escalations& escalations;
   Identity& identity;
   Options options;
   std::function<Json(Now)> status;                                // the object of get_status
@@ -88,6 +90,15 @@ class Session {
   [[nodiscard]] bool admitted() const noexcept { return user_.has_value(); }
   [[nodiscard]] std::string_view user_name() const noexcept { return user_ ? std::string_view(user_->name) : ""; }
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const noexcept { return subscriptions_; }
+  [[nodiscard]] bool has_role(std::string_view role) const { return user_ && user_->has_role(role); }
+  // May it have events of that type at all, and has it asked for this one?
+  [[nodiscard]] bool may_see(EventType type) const;
+  [[nodiscard]] bool subscribed_to(const Event& event) const;
+
+  // An event that wants an acknowledgement, once more, ahead of what waits.
+  void send_again(const EncodedRef& event, Now now);
+  // A message that was not asked for.
+  void tell(std::string text) { push_reply(std::move(text)); }
 
  private:
   struct Request {
@@ -103,6 +114,7 @@ class Session {
   void unsubscribe(const ClientMessage& message, Now now);
   void tell_subscriptions(const ClientMessage& message, Now now);
   void set_preferences(const ClientMessage& message, Now now);
+  void acknowledge(const ClientMessage& message, Now now);
   void tell_status(const ClientMessage& message, Now now);
   void tell_statistics(const ClientMessage& message, Now now);
   void pong(const ClientMessage& message, Now now);

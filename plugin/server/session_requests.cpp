@@ -21,6 +21,7 @@ const Session::Request Session::kRequests[] = {
     {"get_subscription_info", &Session::tell_subscriptions},
     {"set_preferences", &Session::set_preferences, true},
     {"set_message_preferences", &Session::set_preferences, true},
+    {"acknowledge", &Session::acknowledge},
     {"get_status", &Session::tell_status},
     {"get_statistics", &Session::tell_statistics},
     {"ping", &Session::pong},
@@ -29,8 +30,9 @@ const Session::Request Session::kRequests[] = {
 
 namespace {
 
-constexpr std::string_view kLater[] = {"resume",          "acknowledge",     "publish",
-                                       "get_connections", "disconnect_user", "broadcast"};
+constexpr std::string_view kLater[] = {"resume", "publish", "get_connections", "disconnect_user", "broadcast"};
+constexpr std::size_t kMostAcknowledged = 32;  // ids in one message
+constexpr std::size_t kLongestNote = 1000;     // bytes
 
 constexpr json_int_t kMostBatchSize = 1000;  // that a client may ask for, unless the server's own is larger
 
@@ -238,6 +240,7 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   set_json(answer.get(), "subscriptions", subscriptions_json());
   set_json(answer.get(), "errors", std::move(errors));
   reply("subscription_updated", message, answer, now);
+  shared_.escalations.welcome(*this, &made, now);
   if (since) replay(made, *since, now);
   emit_connection_event(created ? EventType::subscription_created : EventType::subscription_updated, now,
                         [&](Fields& fields) { fields.add("name", name).add("filter", made.filter.expression()); });
@@ -395,6 +398,52 @@ void Session::set_preferences(const ClientMessage& message, Now now) {
   set(answer.get(), "max_batch_size", std::uint64_t{inforce.max_batch_size});
   set(answer.get(), "batch_timeout_ms", static_cast<std::uint64_t>(inforce.batch_timeout.count() / 1000));
   reply("preferences", message, answer, now);
+}
+
+void Session::acknowledge(const ClientMessage& message, Now now) {
+  if (!user_->may_acknowledge()) {
+    error("PERMISSION_DENIED", "acknowledging needs the role admin or operator", message.id, {}, now);
+    return;
+  }
+  const json_t* data = message.data.get();
+  const json_t* list = json_object_get(data, "ids");
+  const json_t* note = json_object_get(data, "note");
+  std::string fault;
+  if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > kMostAcknowledged)
+    fault = "ids: a list of 1 to " + std::to_string(kMostAcknowledged) + " ids of events";
+  if (note != nullptr && (!json_is_string(note) || json_string_length(note) > kLongestNote))
+    fault = "note: a text of at most " + std::to_string(kLongestNote) + " bytes";
+  std::vector<std::uint64_t> offsets;
+  for (std::size_t i = 0; fault.empty() && i < json_array_size(list); ++i) {
+    const json_t* item = json_array_get(list, i);
+    const std::string_view id =
+        json_is_string(item) ? std::string_view(json_string_value(item), json_string_length(item)) : "";
+    const auto offset = offset_in(id, shared_.hub.identity().epoch);
+    if (!offset) fault = "ids: no id of this epoch (" + shared_.hub.identity().epoch + ")";
+    offsets.push_back(offset.value_or(0));
+  }
+  if (!fault.empty()) {
+    error("INVALID_MESSAGE", fault, message.id, {}, now);
+    return;
+  }
+  const auto unknown = shared_.escalations.acknowledge(offsets, *this, text_member(data, "note"), now);
+  Json ids(json_array()), errors(json_array());
+  for (const std::uint64_t offset : offsets) {
+    const std::string id = event_id(shared_.hub.identity(), offset);
+    if (std::ranges::find(unknown, offset) == unknown.end()) {
+      json_array_append_new(ids.get(), json_text(id).release());
+      continue;
+    }
+    Json entry(json_object());
+    set(entry.get(), "id", id);
+    set(entry.get(), "message", "nothing that waits for an acknowledgement");
+    json_array_append_new(errors.get(), entry.release());
+  }
+  Json answer(json_object());
+  set_json(answer.get(), "ids", std::move(ids));
+  set(answer.get(), "by", user_->name);
+  set_json(answer.get(), "errors", std::move(errors));
+  reply("acknowledged", message, answer, now);
 }
 
 void Session::tell_status(const ClientMessage& message, Now now) {

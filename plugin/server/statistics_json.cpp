@@ -45,6 +45,19 @@ Json histogram_json(const Histogram& histogram) {
   return object;
 }
 
+Json webhooks_json(const WebhookCounters& counters, std::size_t pending) {
+  Json object(json_object());
+  json_t* o = object.get();
+  set(o, "accepted", counters.accepted);
+  set(o, "pending", std::uint64_t{pending});
+  set(o, "attempts", counters.attempts);
+  set(o, "delivered", counters.delivered);
+  set(o, "failed", counters.failed);
+  set(o, "cancelled", counters.cancelled);
+  set(o, "refused", counters.refused);
+  return object;
+}
+
 Json delivery_json(const DeliveryStatistics& statistics) {
   Json object(json_object());
   json_t* o = object.get();

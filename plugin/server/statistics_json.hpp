@@ -4,6 +4,7 @@
 #include "plugin/delivery/channel.hpp"
 #include "plugin/delivery/client_queue.hpp"
 #include "plugin/server/messages.hpp"
+#include "plugin/server/webhooks.hpp"
 
 namespace bindcast {
 
@@ -11,6 +12,7 @@ namespace bindcast {
 void set_account(json_t* object, const Account& account);
 [[nodiscard]] Json delivery_json(const DeliveryStatistics& statistics);
 [[nodiscard]] Json channel_json(const Channel& channel, Now now);
+[[nodiscard]] Json webhooks_json(const WebhookCounters& counters, std::size_t pending);
 // {"count","mean","p50","p90","p99","max"} in microseconds.
 [[nodiscard]] Json histogram_json(const Histogram& histogram);
 // A count for each drop reason.

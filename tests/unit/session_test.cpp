@@ -1,111 +1,14 @@
 // The protocol of one connection, without a socket and with a hand-driven clock.
 
-#include "harness.hpp"
+#include "session_house.hpp"
 
-#include <stdlib.h>
-#include <unistd.h>
 #include <zlib.h>
-
-#include <fstream>
-#include <memory>
-#include <vector>
-
-#include "plugin/server/session.hpp"
 
 namespace {
 
 using namespace bindcast;
+using namespace bindcast::test;
 using namespace std::chrono_literals;
-
-constexpr std::int64_t kSecond = 1'000'000;
-
-// Of "viewer-token".
-constexpr char kViewerTokenSha256[] = "d036bd6d01a1cae081d39a2f8dab751dc042de814fd60df31fcb553170950f29";
-
-// A hub, an identity with an admin and a viewer, and a clock. `users` is what the server would count.
-struct House {
-  std::string folder;
-  std::string admin_token;
-  Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, Now{}};
-  Now now{.mono_us = 1'000 * kSecond, .wall_us = 1'795'442'531 * kSecond};
-  Options options;
-  std::unique_ptr<Identity> identity;
-  std::unique_ptr<Channels> channels;
-  std::unique_ptr<SessionShared> shared;
-  std::size_t sessions_of_user = 0;
-
-  explicit House(Options wanted = {}) : options(std::move(wanted)) {
-    char name[] = "/tmp/bindcast-session-XXXXXX";
-    folder = mkdtemp(name);
-    options.auth.tokens.push_back({.name = "vic", .sha256 = kViewerTokenSha256, .roles = {"viewer"}});
-    identity = std::make_unique<Identity>(options.auth, folder, [](LogLevel, const std::string&) {});
-    std::ifstream(folder + "/bindcast.token") >> admin_token;
-    channels = std::make_unique<Channels>(hub, options);
-    shared = std::make_unique<SessionShared>(SessionShared{.hub = hub,
-                                                           .channels = *channels,
-                                                           .identity = *identity,
-                                                           .options = options,
-                                                           .status = [](Now) { return Json(json_object()); },
-                                                           .sessions_of = [this](auto) { return sessions_of_user; }});
-    hub.configure(options);
-  }
-  ~House() {
-    unlink((folder + "/bindcast.token").c_str());
-    rmdir(folder.c_str());
-  }
-  void later(std::int64_t us) {
-    now.mono_us += us;
-    now.wall_us += us;
-  }
-  std::uint64_t emit(EventType type, const std::string& zone = "example.com",
-                     std::optional<Priority> priority = std::nullopt) {
-    Event event = make_event(type);
-    if (priority) event.priority = *priority;
-    event.data.add("zone", zone);
-    return hub.emit(std::move(event), now);
-  }
-};
-
-struct Client {
-  House& house;
-  Session session;
-
-  explicit Client(House& h, std::optional<std::string> token = std::nullopt, Format format = Format::plain)
-      : house(h), session(*h.shared, "192.0.2.7", format, [] {}) {
-    session.open(std::move(token), house.now);
-  }
-  // An admitted admin whose welcome has been read.
-  static std::unique_ptr<Client> admin(House& h, Format format = Format::plain) {
-    auto client = std::make_unique<Client>(h, h.admin_token, format);
-    (void)client->read();
-    return client;
-  }
-  void say(const std::string& text) { session.receive(text, house.now); }
-  // Everything that is due now.
-  std::vector<std::string> read() {
-    house.channels->run(house.now);
-    std::vector<std::string> texts;
-    while (const FrameRef frame = session.next(house.now)) texts.emplace_back(frame->text());
-    return texts;
-  }
-  std::string one() {
-    auto texts = read();
-    assert_int_equal(texts.size(), 1);
-    return texts.empty() ? "" : texts[0];
-  }
-  // The answer; events may follow it.
-  std::string ask(const std::string& text) {
-    say(text);
-    auto texts = read();
-    assert_int_not_equal(texts.size(), 0);
-    return texts.empty() ? "" : texts[0];
-  }
-  [[nodiscard]] int close_code() const { return session.close_order() ? session.close_order()->code : 0; }
-};
-
-bool holds(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 // ── Entry ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,7 +69,7 @@ void nothing_is_served_before_the_token(void**) {
   client.say(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
   house.emit(EventType::zone_created);
   for (const std::string& text : client.read()) assert_contains(text, "AUTH_FAILED");
-  assert_int_equal(house.hub.subscribers().size(), 0);
+  assert_int_equal(house.channels->all().size(), 0);
 }
 
 void one_user_too_many_ends_with_4429(void**) {
@@ -174,7 +77,7 @@ void one_user_too_many_ends_with_4429(void**) {
   house.sessions_of_user = house.options.server.max_connections_per_user;
   Client client(house, house.admin_token);
   assert_int_equal(client.close_code(), 4429);
-  assert_int_equal(house.hub.subscribers().size(), 0);
+  assert_false(client.session.admitted());
 }
 
 void coming_and_going_are_events_for_admins(void**) {
@@ -194,7 +97,7 @@ void coming_and_going_are_events_for_admins(void**) {
   assert_contains(went, "\"connection_closed\"");
   assert_contains(went, "\"code\":1001");
   assert_contains(went, "\"messages\":1");
-  assert_int_equal(house.hub.subscribers().size(), 1);
+  assert_int_equal(house.channels->all().size(), 1);
 }
 
 // ── Subscriptions ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -431,7 +334,7 @@ void unknown_requests_get_the_list_of_known_ones(void**) {
   assert_contains(answer, "UNKNOWN_TYPE");
   assert_contains(answer, "\"reply_to\":\"x1\"");
   assert_contains(answer, "\"subscribe\"");
-  for (const char* later : {"resume", "acknowledge", "publish", "get_connections", "disconnect_user", "broadcast"}) {
+  for (const char* later : {"resume", "publish", "get_connections", "disconnect_user", "broadcast"}) {
     const std::string text = client->ask(std::string(R"({"type":")") + later + "\"}");
     assert_contains(text, "UNKNOWN_TYPE");
     assert_contains(text, "not built yet");
@@ -520,7 +423,9 @@ void events_come_one_by_one_unless_batches_were_asked_for(void**) {
 }
 
 void an_urgent_event_overtakes_the_batch(void**) {
-  House house;
+  Options options;
+  options.retry.acknowledge = {};
+  House house(options);
   const auto client = Client::admin(house, Format::json);
   client->ask(R"({"type":"subscribe","data":{"event_types":["zone_created","security_alert"]}})");
   house.emit(EventType::zone_created);
