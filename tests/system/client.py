@@ -7,12 +7,16 @@ them; the test's thread only looks at what has come in:
     client.subscribe(event_types=["dns_query_log"])
     named.query("www.example.com")
     event = client.wait_event("dns_query_log", qname="www.example.com")
+
+Closing a client that is still connected settles its account: what it got, and what it was told it missed, must be what
+the server counted for it. So every test is a test of that, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import collections
 import itertools
 import json
 import os
@@ -20,6 +24,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 
 import websockets
 
@@ -33,22 +38,79 @@ def _run(coroutine, timeout: float = 15):
     return asyncio.run_coroutine_threadsafe(coroutine, _loop).result(timeout * TIME_FACTOR)
 
 
+class Account:
+    """What one connection has got: events, and by reason what gaps have told it that it missed."""
+
+    def __init__(self):
+        self.events = 0
+        self.told: collections.Counter[str] = collections.Counter()
+
+    def take(self, message: dict):
+        """Counts a message of the server, of whatever kind."""
+        kind = message["type"]
+        if kind == "batched_events":
+            self.events += len(message["events"])
+        elif kind == "gap":
+            self.told[message["data"]["reason"]] += message["data"]["count"]
+        elif is_event(message):
+            self.events += 1
+
+    def copy(self) -> Account:
+        other = Account()
+        other.events, other.told = self.events, self.told.copy()
+        return other
+
+    def check(self, statistics: dict):
+        """Holds the account, as it was when `statistics` came, against the server's.
+
+        A server that says what it has yet to tell (events_untold) must agree to the event; else a loss that is counted
+        may be told later. A gap of the reason retention is an upper bound and left out.
+        """
+        server = statistics["data"]["connection"]
+        dropped, untold = server["events_dropped"], server.get("events_untold")
+        faults = []
+        if server["events_delivered"] != self.events:
+            faults.append("delivered is not what came")
+        if server["events_accepted"] != (server["events_delivered"] + server["events_queued"]
+                                         + dropped.get("queue_overflow", 0)):
+            faults.append("accepted is not delivered + queued + dropped by overflow")
+        for reason in sorted((dropped.keys() | self.told.keys()) - {"retention"}):
+            lost, told = dropped.get(reason, 0), self.told[reason]
+            exact = untold is not None
+            if told + untold.get(reason, 0) != lost if exact else told > lost:
+                faults.append(f"{reason}: dropped is not what gaps told")
+        if faults:
+            raise HarnessError(f"the account is wrong: {'; '.join(faults)}\nthe client: {self.events} events, told "
+                               f"{dict(self.told)}\nthe server: {server}")
+
+
+def is_event(message: dict) -> bool:
+    """An event by itself, in our own form or as a CloudEvent."""
+    return "category" in message or "specversion" in message
+
+
 class Client:
     """One connection. `events` holds every event in order, batches taken apart; `messages` everything else.
 
     token: None sends no Authorization header; by default it is the one in named's token file.
+    account: False for a client that close() shall not ask for its account.
     """
 
-    def __init__(self, named, *, token="file", path="/ws", subprotocol=None, headers=None):
+    def __init__(self, named, *, token="file", path="/ws", subprotocol=None, headers=None, account=True):
         host, port = named.address
         self.events: list[dict] = []
         self.messages: list[dict] = []
-        self.text: list[str] = []  # every frame as it came
+        self.text: list[str] = []  # every frame as it came, or unpacked
         self.batches: list[dict] = []
         self.closed = False
         self.close_code = None
         self._news = threading.Condition()
         self._ids = itertools.count(1)
+        self._named = named
+        self._wants_account = account
+        self._admitted = False
+        self._account = Account()
+        self._account_at: dict[str, Account] = {}  # by the request for statistics
         headers = dict(headers or {})
         if token == "file":
             token = named.token
@@ -78,27 +140,60 @@ class Client:
                 self._news.notify_all()
 
     def _take(self, frame):
-        message = json.loads(frame)
+        text = zlib.decompress(frame).decode() if isinstance(frame, bytes) else frame
+        message = json.loads(text)
         with self._news:
-            self.text.append(frame)
+            self.text.append(text)
+            self._account.take(message)
             if message["type"] == "batched_events":
                 self.batches.append(message)
                 self.events += message["events"]
-            elif "category" in message:
+            elif is_event(message):
                 self.events.append(message)
             else:
                 self.messages.append(message)
+                self._admitted |= message["type"] == "connection_established"
+                if message["type"] == "statistics" and "reply_to" in message:
+                    self._account_at[message["reply_to"]] = self._account.copy()
             self._news.notify_all()
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        self.close(account=kind is None)  # a test that has failed already says why better
 
-    def close(self):
-        _run(self._socket.close())
-        self._reader.result(15 * TIME_FACTOR)
+    def close(self, account: bool = True):
+        try:
+            if account and self._wants_account and self._admitted and not self.closed:
+                self.check_account()
+        finally:
+            _run(self._socket.close())
+            self._reader.result(15 * TIME_FACTOR)
+
+    def check_account(self):
+        """What the server says it delivered to this connection is what has come, and what it lost has been said.
+
+        Says nothing when the server has no answer to give: it has had too many messages in this minute, or is closing.
+        """
+        limited = lambda: sum(m["type"] == "error" and m["data"]["code"] == "RATE_LIMITED" for m in list(self.messages))
+        limited_before = limited()
+        request_id = f"r{next(self._ids)}"
+        try:
+            self.send(json.dumps({"type": "get_statistics", "id": request_id}))
+        except websockets.ConnectionClosed:
+            return
+        answer = lambda: next((m for m in self.messages if m.get("reply_to") == request_id), None)
+        wait_until(lambda: answer() or self.closed or limited() > limited_before, "the answer to get_statistics", 15)
+        statistics = answer()
+        if statistics is None:
+            ended = self._named.process is None or self._named.process.poll() is not None
+            if self.closed and self.close_code == 1006 and not ended:
+                raise HarnessError("the server dropped the connection when it was asked for statistics")
+            return
+        if statistics["type"] != "statistics":
+            raise HarnessError(f"get_statistics: {statistics}")
+        self._account_at[request_id].check(statistics)
 
     # ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,7 +241,18 @@ class Client:
 
     def wait_for(self, predicate, what: str = "an event", timeout: float = 10) -> dict:
         """The first event, past ones too, for which predicate(event) holds."""
-        return self._wait(lambda: next((event for event in self.events if predicate(event)), None), what, timeout)
+        seen = 0  # each event is looked at once, however many come: a busy waiter would keep _read from reading
+
+        def find():
+            nonlocal seen
+            while seen < len(self.events):
+                event = self.events[seen]
+                seen += 1
+                if predicate(event):
+                    return event
+            return None
+
+        return self._wait(find, what, timeout)
 
     def wait_event(self, kind: str, timeout: float = 10, where=None, **data) -> dict:
         """The first event of a type whose data has the given values (and for which where(event) holds)."""
