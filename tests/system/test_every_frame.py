@@ -47,7 +47,8 @@ LONG_FORM = 65536  # a payload from here on has its length in 64 bits
 
 NAME = 'Zäune ☃ 𝄞 "\\ \u0001\u2028</script>'
 END = {"type": "zone_deleted", "text": "end.example"}
-LABELS = (r"\"\"", r"\010\013\000", r"\255\254\128", "</script>", r"\092\092n", r"\195\188", "MiXeD", r"a\.b", r"\;\@\$")
+LABELS = (r"\"\"", r"\010\013\000", r"\255\254\128", "</script>", r"\092\092n", r"\195\188", "MiXeD", r"a\.b",
+          r"\;\@\$")
 ANSWERS = {"queries": "subscription_updated", "changes": "subscription_updated", "coffee": "UNKNOWN_TYPE",
            "bad": "SUBSCRIPTION_FAILED", "ping": "pong", "list": "subscription_info", "status": "status",
            "statistics": "statistics"}

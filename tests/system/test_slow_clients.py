@@ -208,8 +208,8 @@ class ComeAndGoTest(unittest.TestCase):
 class ManyStalledTest(unittest.TestCase):
     """100 that never read, each with a subscription of its own."""
 
-    # A queue takes what dnsperf sends at once after a pause of two seconds, so that a client that reads loses nothing on
-    # a busy machine either.
+    # A queue takes what dnsperf sends at once after a pause of two seconds, so that a client that reads loses nothing
+    # on a busy machine either.
     STALLED, QUERIES, RATE, QUEUE = 20 if SANITIZED else 100, 20_000, 2000, 5000
     # Full queues refer to the same 5,000 events of about 4 KiB (fields and JSON): 20 MiB; their 500,000 places of 24
     # bytes take 12 MiB. With the allocator's share it is 36 MiB, measured. Frames of each client's own would take more
