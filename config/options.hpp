@@ -165,6 +165,7 @@ enum class OverflowPolicy : std::uint8_t { drop_lowest, drop_oldest, drop_newest
 struct QueueOptions {
   std::uint32_t max_events = 500;  // the profile's, unless written
   std::size_t max_bytes = 4 * 1024 * 1024;
+  std::size_t max_total_bytes = 256 * 1024 * 1024;
   OverflowPolicy overflow = OverflowPolicy::drop_lowest;
   friend bool operator==(const QueueOptions&, const QueueOptions&) = default;
 };

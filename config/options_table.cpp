@@ -260,6 +260,9 @@ void add_delivery(Table<Options>& table) {
       Make::integer(OPTION(queues.max_events), "500", {1, 1'000'000, "events"}, "Events that wait for one client."));
   table.push_back(
       Make::size(OPTION(queues.max_bytes), "4MiB", {64 * kKiB, kGiB}, "Bytes of events that wait for one client."));
+  table.push_back(Make::size(OPTION(queues.max_total_bytes), "256MiB", {kMiB, 1024 * kGiB},
+                             "Bytes that wait for all clients together, what they share counted once. Above it a "
+                             "client whose queue holds more than its share counts as full."));
   table.push_back(Make::enumeration(OPTION(queues.overflow), "drop_lowest",
                                     "What goes when a client's queue is full. The client is told of every loss."));
 

@@ -27,12 +27,26 @@ std::size_t Event::bytes() const noexcept {
 }
 
 Event make_event(EventType type) {
-  const TypeInfo& info = type_info(type);
   Event event;
+  reset_event(event, type);
+  return event;
+}
+
+void reset_event(Event& event, EventType type) {
+  const TypeInfo& info = type_info(type);
   event.type = type;
   event.priority = info.priority;
   event.severity = info.severity;
-  return event;
+  event.offset = 0;
+  event.timestamp_us = event.expires_at_us = 0;
+  event.data.clear();
+  event.source_service = event.source_component = {};
+  for (std::string* text : {&event.view, &event.correlation_id, &event.trace_id, &event.custom_name,
+                            &event.source_user_id, &event.target_user_id})
+    text->clear();
+  event.tags.clear();
+  event.custom_fields.clear();
+  event.sampled = event.attempt = 1;
 }
 
 std::string_view id_suffix(char (&buffer)[kMaxIdSuffixBytes], std::uint64_t offset) noexcept {

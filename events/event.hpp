@@ -49,6 +49,9 @@ using EventRef = std::shared_ptr<const Event>;
 // A new event with the table's priority and severity for its type.
 [[nodiscard]] Event make_event(EventType type);
 
+// The same, in an event that was used before: its buffers are kept, so that making many of a kind does not allocate.
+void reset_event(Event& event, EventType type);
+
 // What every event of one process shares; written into each event's JSON. Set once at start.
 struct StreamIdentity {
   std::string epoch;    // names one life of the stream

@@ -78,10 +78,13 @@ void Intake::take_query(const Ring::Record& record, Now now) {
     return;
   }
   if (ignored(query)) return;
-  if (hub_.wanted(EventType::dns_query_log))
-    hub_.emit(query_event(EventType::dns_query_log, query, query_options_, now), now);
+  const auto emit = [&](EventType type) {
+    write_query_event(event_, type, query, query_options_, now);
+    hub_.emit(std::move(event_), now);
+  };
+  if (hub_.wanted(EventType::dns_query_log)) emit(EventType::dns_query_log);
   if (!query.fixed.dropped && query.fixed.rcode == kServfail && hub_.wanted(EventType::dns_query_failed))
-    hub_.emit(query_event(EventType::dns_query_failed, query, query_options_, now), now);
+    emit(EventType::dns_query_failed);
 }
 
 void Intake::take_rpz(const Ring::Record& record, Now now) {

@@ -62,6 +62,7 @@ class Intake {
   std::vector<FeedRule> feeds_;
   std::vector<std::string> ignored_names_;
   QueryEventOptions query_options_;
+  Event event_;  // of the query at hand; kept for its buffers
   bool queries_enabled_ = true;
   std::size_t records_per_drain_ = kMostRecordsPerDrain;
 

@@ -55,9 +55,10 @@ void add_rpz(Fields& data, const QueryView& query) {
 
 }  // namespace
 
-Event query_event(EventType type, const QueryView& query, const QueryEventOptions& options, Now now) {
+void write_query_event(Event& event, EventType type, const QueryView& query, const QueryEventOptions& options,
+                       Now now) {
   const QueryRecord& record = query.fixed;
-  Event event = make_event(type);
+  reset_event(event, type);
   event.timestamp_us = wall_time(record, now);
   event.source_component = "query";
   event.view = query.view;
@@ -103,7 +104,6 @@ Event query_event(EventType type, const QueryView& query, const QueryEventOption
     add_rpz(data, query);
     data.end();
   }
-  return event;
 }
 
 Event rpz_event(const QueryView& query, const std::vector<FeedRule>& feeds, std::uint64_t count, Now now) {

@@ -16,7 +16,8 @@ struct QueryEventOptions {
 };
 
 // dns_query_log, or dns_query_failed with the same data. The time of the event is when the request ended.
-[[nodiscard]] Event query_event(EventType type, const QueryView& query, const QueryEventOptions& options, Now now);
+// Written over what `event` held, whose buffers are kept.
+void write_query_event(Event& event, EventType type, const QueryView& query, const QueryEventOptions& options, Now now);
 
 // malware_blocked, phishing_blocked, dns_query_blocked or dns_query_allowed: by the rewrite's action and the category
 // that `feeds` gives its policy zone.

@@ -24,7 +24,7 @@ std::size_t groups_for(const QueueOptions& queues) {
 void count_into(Gap& gap, const EncodedEvent& event) {
   gap.count += event.weight();
   gap.by_type[static_cast<std::size_t>(event.counts_as())] += event.weight();
-  gap.to = event.event->offset;
+  gap.to = event.offset;
 }
 
 std::int64_t earlier(std::int64_t a, std::int64_t b) {
@@ -72,11 +72,12 @@ Channel::Channel(Channels& house, Wish wish, Now)
     : house_(house),
       wish_(std::move(wish)),
       key_(wish_.key()),
-      fold_(groups_for(house.queues_)),
-      excess_(groups_for(house.queues_)) {
+      fold_(groups_for(house.queue_options_)),
+      excess_(groups_for(house.queue_options_)) {
   bucket_.configure(house.rate_limit_.events_per_second, house.rate_limit_.burst);
   subscriptions = wish_.subscriptions;
   sees_admin_events = wish_.sees_admin_events;
+  standings_changed();
   house_.hub_.add_subscriber(*this);
 }
 
@@ -98,20 +99,20 @@ void Channel::leave(ClientQueue& client, Now now) {
   client.channel_ = nullptr;
   client.standing_ = ClientQueue::Standing::in_step;
   client.tell_all_losses();
+  standings_changed();
 }
 
 // ── What comes from the hub ──────────────────────────────────────────────────────────────────────────────────────────
 
-bool Channel::bypasses(const Event& event) const noexcept {
-  return wish_.packing.batching.priority_bypass && event.priority >= Priority::critical;
+bool Channel::bypasses(Priority priority) const noexcept {
+  return wish_.packing.batching.priority_bypass && priority >= Priority::critical;
 }
 
 void Channel::deliver(const EncodedRef& event, Now now) {
   ++matched_;
   arrivals_.add(1, now);
-  if (bypasses(*event->event)) {
-    push(house_.writer_.single(event, now.mono_us, wish_.packing.format, wish_.packing.batching.compression), true,
-         now);
+  if (bypasses(event->priority)) {
+    push_single(event, true, now);
     change_standings(now);
     return;
   }
@@ -128,10 +129,10 @@ void Channel::deliver(const EncodedRef& event, Now now) {
 }
 
 void Channel::limited(const EncodedRef& event, Now now) {
-  if (wish_.fold && excess_.fold(*event->event)) {
+  if (wish_.fold && event->event && excess_.fold(*event->event)) {
     if (excess_due_us_ == 0) excess_due_us_ = now.mono_us + kLongestFoldUs;
   } else {
-    losses_.record(DropReason::rate_limit, event->event->type, 1, event->event->offset);
+    losses_.record(DropReason::rate_limit, event->type, 1, event->offset);
     house_.hub_.statistics().dropped[static_cast<std::size_t>(DropReason::rate_limit)] += 1;
   }
   house_.touch(*this);
@@ -140,12 +141,12 @@ void Channel::limited(const EncodedRef& event, Now now) {
 void Channel::enqueue(const EncodedRef& event, Now now) {
   const Packing& packing = wish_.packing;
   if (!packing.batches) {
-    push(house_.writer_.single(event, now.mono_us, packing.format, packing.batching.compression), false, now);
+    push_single(event, false, now);
     return;
   }
   open_.push_back({event, now.mono_us});
-  open_bytes_ += event->bytes();
-  ++open_by_priority_[static_cast<std::size_t>(event->event->priority)];
+  open_bytes_ += event->json_bytes;
+  ++open_by_priority_[static_cast<std::size_t>(event->priority)];
   if (open_.size() >= packing.batching.max_batch_size || open_bytes_ >= packing.batching.max_batch_bytes)
     run_batches(now);
   else
@@ -185,7 +186,7 @@ QueueState Channel::open_state() const noexcept {
   for (std::size_t priority = 0; priority < kPriorityCount; ++priority) {
     if (open_by_priority_[priority] == 0) continue;
     const auto first = std::ranges::find_if(open_, [priority](const Waiting& waiting) {
-      return static_cast<std::size_t>(waiting.event->event->priority) == priority;
+      return static_cast<std::size_t>(waiting.event->priority) == priority;
     });
     state.oldest_us[priority] = first->queued_us;
   }
@@ -196,7 +197,7 @@ void Channel::run_batches(Now now) {
   batch_due_us_ = 0;
   while (!open_.empty()) {
     const bool known = now.mono_us - measured_us_ < kMeasureHoldsUs;
-    const double open_share = static_cast<double>(open_.size()) / house_.queues_.max_events;
+    const double open_share = static_cast<double>(open_.size()) / house_.queue_options_.max_events;
     const Load load{.arrival_per_second = arrivals_.per_second(now),
                     .drain_per_second = known ? drain_per_second_ : 0,
                     .depth = std::max(known ? depth_ : 0, open_share),
@@ -220,28 +221,45 @@ void Channel::seal(std::size_t count, Now now) {
   const std::int64_t queued_us = open_.front().queued_us;
   while (events.size() < std::min(count, open_.size())) {
     Waiting& waiting = open_[events.size()];
-    if (!events.empty() && bytes + waiting.event->bytes() > batching.max_batch_bytes) break;
-    bytes += waiting.event->bytes();
+    if (!events.empty() && bytes + waiting.event->json_bytes > batching.max_batch_bytes) break;
+    bytes += waiting.event->json_bytes;
     weight += waiting.event->weight();
-    --open_by_priority_[static_cast<std::size_t>(waiting.event->event->priority)];
+    --open_by_priority_[static_cast<std::size_t>(waiting.event->priority)];
     events.push_back(std::move(waiting.event));
   }
   open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(events.size()));
   open_bytes_ -= bytes;
   last_sent_us_ = now.mono_us;
-  push(house_.writer_.batch(std::move(events), queued_us, now, wish_.packing.format, batching.compression, trial_,
-                            house_.frames_repeat()),
-       false, now);
+  push_frame(house_.writer().batch(std::move(events), queued_us, now, wish_.packing.format, batching.compression, trial_,
+                                  house_.frames_repeat()),
+             false, now);
 }
 
 // ── To the clients ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-void Channel::push(const FrameRef& frame, bool urgent, Now now) {
+// Text that is not packed needs no frame until it is written: then the queues hold the event itself.
+void Channel::push_single(const EncodedRef& event, bool urgent, Now now) {
+  const Packing& packing = wish_.packing;
+  if (packing.format == Format::deflate || packing.format == Format::cloudevents) {
+    push_frame(house_.writer().single(event, now.mono_us, packing.format, packing.batching.compression), urgent, now);
+    return;
+  }
+  statistics_.count_single(event->json_bytes, urgent);
+  push_to_those_behind({&event, 1}, urgent, now);
+  push_to_those_in_step(now, [&](ClientQueue& client) { return client.offer(event, urgent, now); });
+}
+
+void Channel::push_frame(const FrameRef& frame, bool urgent, Now now) {
   statistics_.count(*frame, urgent, now);
-  if (!behind_.empty() || !full_.empty()) push_to_those_behind(frame, urgent, now);
+  push_to_those_behind(frame->events, urgent, now);
+  push_to_those_in_step(now, [&](ClientQueue& client) { return client.push(frame, urgent, now); });
+}
+
+template <typename Push>
+void Channel::push_to_those_in_step(Now now, Push push) {
   double depth = 0, drain = 0;
   for (ClientQueue* client : in_step_) {
-    const bool lost = !client->push(frame, urgent, now);
+    const bool lost = !push(*client);
     const double load = client->load();
     if (lost || load >= wish_.packing.batching.load_threshold) {
       look_at(*client, lost);
@@ -255,16 +273,17 @@ void Channel::push(const FrameRef& frame, bool urgent, Now now) {
   measured_us_ = now.mono_us;
 }
 
-void Channel::push_to_those_behind(const FrameRef& frame, bool urgent, Now now) {
-  const bool by_importance = house_.queues_.overflow == OverflowPolicy::drop_lowest;
-  for (const EncodedRef& event : frame->events) {
-    if (by_importance && event->event->priority > Priority::low) {
+void Channel::push_to_those_behind(std::span<const EncodedRef> events, bool urgent, Now now) {
+  if (behind_.empty() && full_.empty()) return;
+  const bool by_importance = house_.queue_options_.overflow == OverflowPolicy::drop_lowest;
+  for (const EncodedRef& event : events) {
+    if (by_importance && event->priority > Priority::low) {
       for (ClientQueue* client : full_) (void)client->offer(event, urgent, now);
     } else if (!full_.empty()) {
       pass_by(*event);
     }
     if (behind_.empty()) continue;
-    if (!urgent && wish_.fold && fold_.fold(*event->event)) {
+    if (!urgent && wish_.fold && event->event && fold_.fold(*event->event)) {
       if (fold_due_us_ != 0) continue;
       const std::int64_t window = wish_.packing.batching.batch_timeout.count();
       fold_due_us_ = now.mono_us + std::clamp(window, kShortestFoldUs, kLongestFoldUs);
@@ -276,15 +295,21 @@ void Channel::push_to_those_behind(const FrameRef& frame, bool urgent, Now now) 
   }
 }
 
+// Folding and CloudEvents need more of an event than its JSON; keeping it costs as much as encoding it.
+void Channel::standings_changed() noexcept {
+  needs_events = wish_.packing.format == Format::cloudevents ||
+                 (wish_.fold && (!behind_.empty() || house_.rate_limit_.events_per_second != 0));
+}
+
 void Channel::pass_by(const EncodedEvent& event) {
-  for (ClientQueue* client : untouched_) client->passed_from_ = event.event->offset;
+  for (ClientQueue* client : untouched_) client->passed_from_ = event.offset;
   untouched_.clear();
   count_into(passed_, event);
 }
 
 void Channel::tell_losses(Now now, bool all) {
   while (const auto gap = losses_.take(now, all)) {
-    const FrameRef frame = house_.writer_.gap(*gap, now, wish_.packing.format, wish_.packing.batching.compression);
+    const FrameRef frame = house_.writer().gap(*gap, now, wish_.packing.format, wish_.packing.batching.compression);
     for (ClientQueue* client : in_step_) client->push(frame, false, now);
     for (Clients* clients : {&behind_, &full_})
       for (ClientQueue* client : *clients) client->lose(*gap, false);
@@ -298,7 +323,9 @@ std::vector<EncodedRef> Channel::folded_events(QueryFold& fold, Now now) {
   for (Event& event : fold.take(house_.hub_.identity(), now)) {
     const auto count = static_cast<std::uint64_t>(event.data.find("count").integer());
     house_.hub_.stamp(event, now);
-    encoded.push_back(encode_event(std::make_shared<const Event>(std::move(event)), house_.hub_.identity(), count));
+    EventRef kept;
+    if (wish_.packing.format == Format::cloudevents) kept = std::make_shared<const Event>(event);
+    encoded.push_back(house_.hub_.encoder().encode(event, std::move(kept), count));
   }
   return encoded;
 }
@@ -341,7 +368,7 @@ void Channel::change_standings(Now now) {
       ++statistics_.overflows;
     }
     // With drop_oldest there is always room for what is new.
-    if (!lost || house_.queues_.overflow == OverflowPolicy::drop_oldest) continue;
+    if (!lost || house_.queue_options_.overflow == OverflowPolicy::drop_oldest) continue;
     std::erase(behind_, &client);
     full_.push_back(&client);
     client.standing_ = ClientQueue::Standing::full;
@@ -349,6 +376,7 @@ void Channel::change_standings(Now now) {
     client.passed_from_ = 0;
     untouched_.push_back(&client);
   }
+  standings_changed();
 }
 
 void Channel::settle(ClientQueue& client) {
@@ -377,6 +405,7 @@ void Channel::catch_up(ClientQueue& client, Now now) {
   client.standing_ = ClientQueue::Standing::in_step;
   client.tell_all_losses();
   in_step_.push_back(&client);
+  standings_changed();
   change_standings(now);
 }
 

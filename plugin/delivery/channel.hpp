@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -83,14 +84,18 @@ class Channel : public Subscriber {
   };
   using Clients = std::vector<ClientQueue*>;
 
-  [[nodiscard]] bool bypasses(const Event& event) const noexcept;
+  [[nodiscard]] bool bypasses(Priority priority) const noexcept;
   void limited(const EncodedRef& event, Now now);
   void enqueue(const EncodedRef& event, Now now);
   void run_batches(Now now);
   [[nodiscard]] QueueState open_state() const noexcept;
   void seal(std::size_t count, Now now);
-  void push(const FrameRef& frame, bool urgent, Now now);
-  void push_to_those_behind(const FrameRef& frame, bool urgent, Now now);
+  void push_single(const EncodedRef& event, bool urgent, Now now);
+  void push_frame(const FrameRef& frame, bool urgent, Now now);
+  template <typename Push>
+  void push_to_those_in_step(Now now, Push push);
+  void push_to_those_behind(std::span<const EncodedRef> events, bool urgent, Now now);
+  void standings_changed() noexcept;
   void pass_by(const EncodedEvent& event);
   void tell_losses(Now now, bool all);
   void flush_fold(Now now);

@@ -5,18 +5,20 @@
 
 namespace bindcast {
 
-Channels::Channels(Hub& hub, const Options& options) : hub_(hub), writer_(hub.identity()) {
+Channels::Channels(Hub& hub, const Options& options) : hub_(hub), house_(hub.identity(), hub.encoder().held()) {
   configure(options);
 }
 
 Channels::~Channels() = default;
 
 void Channels::configure(const Options& options) {
-  queues_ = options.queues;
+  queue_options_ = options.queues;
   rate_limit_ = options.rate_limit;
-  writer_.set_cache_bound(options.batching.compression.enabled ? options.batching.compression.cache : 0);
-  for (const auto& [key, channel] : channels_)
+  house_.writer.set_cache_bound(options.batching.compression.enabled ? options.batching.compression.cache : 0);
+  for (const auto& [key, channel] : channels_) {
     channel->bucket_.configure(rate_limit_.events_per_second, rate_limit_.burst);
+    channel->standings_changed();
+  }
 }
 
 void Channels::enter(ClientQueue& client, const Wish& wish, Now now) {

@@ -37,11 +37,10 @@ class Channels {
   // Everything, due or not: at the end.
   void flush(Now now);
 
-  [[nodiscard]] FrameWriter& writer() noexcept { return writer_; }
-  [[nodiscard]] const FrameWriter& writer() const noexcept { return writer_; }
-  // Of all clients there were.
-  [[nodiscard]] DeliveryStatistics& statistics() noexcept { return statistics_; }
-  [[nodiscard]] const DeliveryStatistics& statistics() const noexcept { return statistics_; }
+  [[nodiscard]] QueueHouse& queues() noexcept { return house_; }
+  [[nodiscard]] const QueueHouse& queues() const noexcept { return house_; }
+  [[nodiscard]] FrameWriter& writer() noexcept { return house_.writer; }
+  [[nodiscard]] const DeliveryStatistics& statistics() const noexcept { return house_.statistics; }
   // How long the loop was busy in its last turn.
   void loop_was_busy(std::int64_t us) noexcept;
   [[nodiscard]] std::int64_t loop_lag_us() const noexcept { return static_cast<std::int64_t>(lag_us_); }
@@ -56,9 +55,8 @@ class Channels {
   [[nodiscard]] bool frames_repeat() const noexcept { return deflate_channels_ > 1; }
 
   Hub& hub_;
-  FrameWriter writer_;
-  DeliveryStatistics statistics_;
-  QueueOptions queues_;
+  QueueHouse house_;
+  QueueOptions queue_options_;
   RateLimitOptions rate_limit_;
   std::unordered_map<std::string, std::unique_ptr<Channel>> channels_;
   std::size_t deflate_channels_ = 0;

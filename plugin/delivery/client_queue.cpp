@@ -25,9 +25,14 @@ std::size_t index_of(Priority priority) {
 
 }  // namespace
 
-ClientQueue::ClientQueue(FrameWriter& writer, DeliveryStatistics& all, const QueueOptions& options, Packing packing,
-                         std::function<void()> ready)
-    : writer_(writer), all_(all), options_(options), packing_(std::move(packing)), ready_(std::move(ready)) {}
+ClientQueue::ClientQueue(QueueHouse& house, const QueueOptions& options, Packing packing, std::function<void()> ready)
+    : house_(house), options_(options), packing_(std::move(packing)), ready_(std::move(ready)) {
+  ++house_.queues;
+}
+
+ClientQueue::~ClientQueue() {
+  --house_.queues;
+}
 
 void ClientQueue::configure(const QueueOptions& options) {
   options_ = options;
@@ -44,7 +49,9 @@ void ClientQueue::configure(const QueueOptions& options) {
 }
 
 bool ClientQueue::fits(std::size_t events, std::size_t bytes) const noexcept {
-  return size_ + events <= options_.max_events && bytes_ + bytes <= options_.max_bytes;
+  if (size_ + events > options_.max_events || bytes_ + bytes > options_.max_bytes) return false;
+  // When all hold too much together, those go short who hold more than their share.
+  return house_.held <= options_.max_total_bytes || bytes_ + bytes <= options_.max_total_bytes / house_.queues;
 }
 
 double ClientQueue::load() const noexcept {
@@ -58,13 +65,13 @@ void ClientQueue::append(Lane& lane, Entry entry) {
   if (entry.frame) {
     size_ += entry.frame->events.size();
     bytes_ += entry.frame->bytes();
-    for (const EncodedRef& event : entry.frame->events) ++by_priority_[index_of(event->event->priority)];
+    for (const EncodedRef& event : entry.frame->events) ++by_priority_[index_of(event->priority)];
     waiting_ += weight_of(*entry.frame);
     if (is_gap(entry)) ++gap_frames_;
   } else {
     ++size_;
-    bytes_ += entry.event->bytes();
-    ++by_priority_[index_of(entry.event->event->priority)];
+    bytes_ += entry.event->json_bytes;
+    ++by_priority_[index_of(entry.event->priority)];
     waiting_ += entry.event->weight();
   }
   lane.push_back(std::move(entry));
@@ -74,13 +81,13 @@ void ClientQueue::uncount(const Entry& entry) {
   if (entry.frame) {
     size_ -= entry.frame->events.size();
     bytes_ -= entry.frame->bytes();
-    for (const EncodedRef& event : entry.frame->events) --by_priority_[index_of(event->event->priority)];
+    for (const EncodedRef& event : entry.frame->events) --by_priority_[index_of(event->priority)];
     waiting_ -= weight_of(*entry.frame);
     if (is_gap(entry)) --gap_frames_;
   } else {
     --size_;
-    bytes_ -= entry.event->bytes();
-    --by_priority_[index_of(entry.event->event->priority)];
+    bytes_ -= entry.event->json_bytes;
+    --by_priority_[index_of(entry.event->priority)];
     waiting_ -= entry.event->weight();
   }
 }
@@ -111,15 +118,15 @@ bool ClientQueue::push(const FrameRef& frame, bool urgent, Now now) {
 
 bool ClientQueue::offer(const EncodedRef& event, bool urgent, Now now) {
   account_.accepted += event->weight();
-  bool room = fits(1, event->bytes());
+  bool room = fits(1, event->json_bytes);
   if (!room) {
     switch (options_.overflow) {
       case OverflowPolicy::drop_lowest:
-        room = make_room_below(event->event->priority, event->bytes());
+        room = make_room_below(event->priority, event->json_bytes);
         break;
       case OverflowPolicy::drop_oldest:
-        if (event->bytes() > options_.max_bytes) break;
-        while (!fits(1, event->bytes())) drop_oldest();
+        if (event->json_bytes > options_.max_bytes) break;
+        while (!fits(1, event->json_bytes)) drop_oldest();
         room = true;
         break;
       case OverflowPolicy::drop_newest:
@@ -163,13 +170,13 @@ bool ClientQueue::drop_newest_of(Priority priority) {
       const Entry& entry = (*lane)[i];
       if (entry.frame) {
         const auto& events = entry.frame->events;
-        if (std::ranges::none_of(events, [&](const EncodedRef& e) { return e->event->priority == priority; })) continue;
+        if (std::ranges::none_of(events, [&](const EncodedRef& e) { return e->priority == priority; })) continue;
         const std::size_t count = events.size();
         expand(*lane, i);
         i += count;  // look at what it was taken apart into
         continue;
       }
-      if (entry.event->event->priority != priority) continue;
+      if (entry.event->priority != priority) continue;
       uncount(entry);
       lose_event(*entry.event);
       lane->erase(lane->begin() + static_cast<std::ptrdiff_t>(i));
@@ -183,8 +190,7 @@ bool ClientQueue::drop_newest_of(Priority priority) {
 void ClientQueue::drop_oldest() {
   Lane* lane = &normal_;
   const auto offset = [](const Entry& entry) {
-    return entry.frame ? (entry.frame->events.empty() ? 0 : entry.frame->events.front()->event->offset)
-                       : entry.event->event->offset;
+    return entry.frame ? (entry.frame->events.empty() ? 0 : entry.frame->events.front()->offset) : entry.event->offset;
   };
   if (normal_.empty() || (!urgent_.empty() && offset(urgent_.front()) < offset(normal_.front()))) lane = &urgent_;
   const Entry entry = std::move(lane->front());
@@ -212,15 +218,15 @@ void ClientQueue::expand(Lane& lane, std::size_t at) {
 void ClientQueue::lose_event(const EncodedEvent& event) {
   account_.dropped[static_cast<std::size_t>(DropReason::queue_overflow)] += event.weight();
   statistics_.dropped += event.weight();
-  all_.dropped += event.weight();
-  losses_.record(DropReason::queue_overflow, event.counts_as(), event.weight(), event.event->offset);
+  house_.statistics.dropped += event.weight();
+  losses_.record(DropReason::queue_overflow, event.counts_as(), event.weight(), event.offset);
 }
 
 void ClientQueue::lose(const Gap& gap, bool accepted) {
   if (accepted) {
     account_.accepted += gap.count;
     statistics_.dropped += gap.count;
-    all_.dropped += gap.count;
+    house_.statistics.dropped += gap.count;
   }
   account_.dropped[static_cast<std::size_t>(gap.reason)] += gap.count;
   losses_.record(gap);
@@ -235,12 +241,12 @@ void ClientQueue::replay(std::vector<EncodedRef> events, Now now) {
   for (const Lane* lane : {&urgent_, &backlog_, &normal_})
     for (const Entry& entry : *lane) {
       if (entry.event)
-        here.push_back(entry.event->event->offset);
+        here.push_back(entry.event->offset);
       else
-        for (const EncodedRef& event : entry.frame->events) here.push_back(event->event->offset);
+        for (const EncodedRef& event : entry.frame->events) here.push_back(event->offset);
     }
   std::ranges::sort(here);
-  std::erase_if(events, [&](const EncodedRef& e) { return std::ranges::binary_search(here, e->event->offset); });
+  std::erase_if(events, [&](const EncodedRef& e) { return std::ranges::binary_search(here, e->offset); });
   if (events.empty()) return;
   for (EncodedRef& event : events) {
     account_.accepted += event->weight();
@@ -249,15 +255,15 @@ void ClientQueue::replay(std::vector<EncodedRef> events, Now now) {
     backlog_.push_back({.frame = nullptr, .event = std::move(event), .queued_us = now.mono_us});
   }
   // What waited and is older than the end of the replay goes with it.
-  const std::uint64_t last = backlog_.back().event->event->offset;
-  while (!normal_.empty() && normal_.front().event && normal_.front().event->event->offset < last) {
+  const std::uint64_t last = backlog_.back().event->offset;
+  while (!normal_.empty() && normal_.front().event && normal_.front().event->offset < last) {
     Entry entry = std::move(normal_.front());
     normal_.pop_front();
     uncount(entry);
     waiting_ += entry.event->weight();
     backlog_.push_back(std::move(entry));
   }
-  std::ranges::stable_sort(backlog_, {}, [](const Entry& entry) { return entry.event->event->offset; });
+  std::ranges::stable_sort(backlog_, {}, [](const Entry& entry) { return entry.event->offset; });
   ready_();
 }
 
@@ -272,7 +278,7 @@ bool ClientQueue::due(Now now) const noexcept {
 FrameRef ClientQueue::next(Now now) {
   if (channel_ != nullptr && standing_ != Standing::in_step) channel_->settle(*this);
   if (const auto gap = losses_.take(now, tell_all_)) {
-    FrameRef frame = writer_.gap(*gap, now, packing_.format, packing_.batching.compression);
+    FrameRef frame = house_.writer.gap(*gap, now, packing_.format, packing_.batching.compression);
     delivered(*frame, false, now);
     return frame;
   }
@@ -312,8 +318,8 @@ FrameRef ClientQueue::take(Lane& lane, bool counted, Now now) {
   std::int64_t queued_us = lane.front().queued_us;
   while (!lane.empty() && lane.front().event && events.size() < most) {
     Entry& entry = lane.front();
-    if (!events.empty() && bytes + entry.event->bytes() > packing_.batching.max_batch_bytes) break;
-    bytes += entry.event->bytes();
+    if (!events.empty() && bytes + entry.event->json_bytes > packing_.batching.max_batch_bytes) break;
+    bytes += entry.event->json_bytes;
     queued_us = std::min(queued_us, entry.queued_us);
     if (counted)
       uncount(entry);
@@ -324,8 +330,8 @@ FrameRef ClientQueue::take(Lane& lane, bool counted, Now now) {
   }
   const CompressionOptions& compression = packing_.batching.compression;
   if (!packing_.batches || &lane == &urgent_)
-    return writer_.single(events.front(), queued_us, packing_.format, compression);
-  return writer_.batch(std::move(events), queued_us, now, packing_.format, compression, trial_, true);
+    return house_.writer.single(events.front(), queued_us, packing_.format, compression);
+  return house_.writer.batch(std::move(events), queued_us, now, packing_.format, compression, trial_, true);
 }
 
 void ClientQueue::delivered(const Frame& frame, bool urgent, Now now) {
@@ -335,7 +341,7 @@ void ClientQueue::delivered(const Frame& frame, bool urgent, Now now) {
   }
   drained_.add(frame.events.size(), now);
   statistics_.count(frame, urgent, now);
-  all_.count(frame, urgent, now);
+  house_.statistics.count(frame, urgent, now);
 }
 
 double ClientQueue::drain_per_second(Now now) const noexcept {

@@ -38,6 +38,16 @@ struct Account {
   std::array<std::uint64_t, kDropReasonCount> untold{};   // of the dropped: not yet told in a gap
 };
 
+// What all queues share.
+struct QueueHouse {
+  FrameWriter writer;
+  DeliveryStatistics statistics;  // of all clients there were
+  const std::size_t& held;        // bytes of all events and frames alive
+  std::size_t queues = 0;         // that there are
+
+  QueueHouse(const StreamIdentity& stream, std::size_t& held_bytes) : writer(stream, held_bytes), held(held_bytes) {}
+};
+
 class ClientQueue {
  public:
   // How the client keeps up; decided by its channel.
@@ -47,10 +57,12 @@ class ClientQueue {
     full     // gets only what matters more than the flood; the rest is counted
   };
 
-  // `all` counts what goes out of every queue. `ready` is called when something waits that next() has not been asked
+  // `house` counts what goes out of every queue, and what is held. `ready` is called when something waits that next() has not been asked
   // for yet.
-  ClientQueue(FrameWriter& writer, DeliveryStatistics& all, const QueueOptions& options, Packing packing,
-              std::function<void()> ready);
+  ClientQueue(QueueHouse& house, const QueueOptions& options, Packing packing, std::function<void()> ready);
+  ~ClientQueue();
+  ClientQueue(const ClientQueue&) = delete;
+  ClientQueue& operator=(const ClientQueue&) = delete;
 
   // New bounds; what no longer fits is dropped by the policy (by `disconnect` nothing is).
   void configure(const QueueOptions& options);
@@ -113,8 +125,7 @@ class ClientQueue {
   void delivered(const Frame& frame, bool urgent, Now now);
   [[nodiscard]] static bool is_gap(const Entry& entry) noexcept { return entry.frame && entry.frame->gap; }
 
-  FrameWriter& writer_;
-  DeliveryStatistics& all_;
+  QueueHouse& house_;
   QueueOptions options_;
   Packing packing_;
   std::function<void()> ready_;

@@ -26,6 +26,15 @@ struct DeliveryStatistics {
   // oldest event's. Made with the first frame.
   std::unique_ptr<Histogram> lag_us;
 
+  // An event that goes out by itself, as it is.
+  void count_single(std::size_t bytes, bool urgent) noexcept {
+    ++frames;
+    ++single_events;
+    if (urgent) ++bypassed;
+    plain_bytes += bytes;
+    wire_bytes += bytes;
+  }
+
   void count(const Frame& frame, bool urgent, Now now) {
     ++frames;
     plain_bytes += frame.plain_size;

@@ -1,6 +1,6 @@
 // One WebSocket message, ready to be written: made once, never changed, shared by every queue that holds it.
 //
-//   | kHeadroom bytes | payload (size bytes) |
+//   | headroom | payload (size bytes) |
 //
 // Loop thread only.
 #pragma once
@@ -21,10 +21,11 @@
 namespace bindcast {
 
 struct Frame {
-  // Here libwebsockets writes the header of the message; the same bytes for every client.
-  static constexpr std::size_t kHeadroom = 16;
+  // In front of the payload libwebsockets writes the header of the message; the same bytes for every client.
+  static constexpr std::size_t kHeadroom = EncodedEvent::kHeadroom;
 
-  std::unique_ptr<unsigned char[]> buffer;
+  std::unique_ptr<unsigned char[]> buffer;  // none where the payload is that of its one event
+  unsigned char* payload = nullptr;
   std::size_t size = 0;
   std::size_t plain_size = 0;  // before compression
   bool binary = false;         // compressed
@@ -33,11 +34,11 @@ struct Frame {
   std::size_t json_bytes = 0;      // theirs
   std::int64_t created_us = 0;     // monotonic: when the first of them came
   std::optional<Gap> gap;          // or what it says was lost
+  HeldBytes held;
 
-  [[nodiscard]] unsigned char* payload() const noexcept { return buffer.get() + kHeadroom; }
-  [[nodiscard]] std::string_view text() const noexcept { return {reinterpret_cast<const char*>(payload()), size}; }
+  [[nodiscard]] std::string_view text() const noexcept { return {reinterpret_cast<const char*>(payload), size}; }
   // What a queue that holds it keeps in memory.
-  [[nodiscard]] std::size_t bytes() const noexcept { return size + json_bytes; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return (buffer ? size : 0) + json_bytes; }
 };
 using FrameRef = std::shared_ptr<const Frame>;
 
@@ -45,7 +46,8 @@ using FrameRef = std::shared_ptr<const Frame>;
 [[nodiscard]] inline std::shared_ptr<Frame> frame_of(std::string_view payload) {
   auto frame = std::make_shared<Frame>();
   frame->buffer.reset(new unsigned char[Frame::kHeadroom + payload.size()]);
-  std::memcpy(frame->payload(), payload.data(), payload.size());
+  frame->payload = frame->buffer.get() + Frame::kHeadroom;
+  std::memcpy(frame->payload, payload.data(), payload.size());
   frame->size = frame->plain_size = payload.size();
   return frame;
 }

@@ -26,7 +26,7 @@ FrameRef FrameCache::find(const Key& key) {
 
 void FrameCache::put(Key key, const FrameRef& frame) {
   std::size_t bytes = frame->bytes() + key.events.size() * sizeof(void*) + sizeof(Entry) + sizeof(Frame);
-  for (const EncodedRef& event : frame->events) bytes += event->event->bytes();
+  for (const EncodedRef& event : frame->events) bytes += event->event ? event->event->bytes() : 0;
   if (bytes > bound_) return;
   const auto [at, fresh] = by_key_.try_emplace(std::move(key));
   if (!fresh) return;

@@ -48,6 +48,12 @@ FrameWriter::~FrameWriter() {
   if (zlib_level_ != 0) deflateEnd(&zlib_);
 }
 
+std::shared_ptr<Frame> FrameWriter::owning(std::string_view payload) {
+  auto frame = frame_of(payload);
+  frame->held = HeldBytes(held_, sizeof(Frame) + payload.size());
+  return frame;
+}
+
 // One zlib stream (RFC 1950); empty when zlib fails or the result is no smaller. The state is kept between messages,
 // because making it costs more than compressing a small one.
 std::shared_ptr<Frame> FrameWriter::deflated(std::string_view text, int level) {
@@ -65,7 +71,7 @@ std::shared_ptr<Frame> FrameWriter::deflated(std::string_view text, int level) {
   zlib_.next_out = packed_.data();
   zlib_.avail_out = static_cast<uInt>(text.size());
   if (deflate(&zlib_, Z_FINISH) != Z_STREAM_END) return nullptr;
-  auto frame = frame_of({reinterpret_cast<const char*>(packed_.data()), text.size() - zlib_.avail_out});
+  auto frame = owning({reinterpret_cast<const char*>(packed_.data()), text.size() - zlib_.avail_out});
   frame->plain_size = text.size();
   frame->binary = true;
   return frame;
@@ -79,7 +85,7 @@ std::shared_ptr<Frame> FrameWriter::packed(std::string_view text, Format format,
     if (trial != nullptr) trial->result(text.size(), frame ? frame->size : text.size());
     if (frame) return frame;
   }
-  return frame_of(text);
+  return owning(text);
 }
 
 FrameRef FrameWriter::message(std::string_view text, Format format, const CompressionOptions& compression) {
@@ -92,22 +98,26 @@ FrameRef FrameWriter::single(const EncodedRef& event, std::int64_t queued_us, Fo
   if (format == Format::cloudevents) {
     text_.clear();
     append_cloud_event(text_, *event->event, stream_);
-    frame = frame_of(text_);
+    frame = owning(text_);
+  } else if (format == Format::deflate) {
+    frame = packed(event->json(), format, compression, nullptr);
   } else {
-    frame = packed(event->json, format, compression, nullptr);
+    frame = std::make_shared<Frame>();
+    frame->payload = event->payload();
+    frame->size = frame->plain_size = event->json_bytes;
   }
   frame->events.push_back(event);
-  frame->json_bytes = event->bytes();
+  frame->json_bytes = event->json_bytes;
   frame->created_us = queued_us;
   return frame;
 }
 
 void FrameWriter::write_batch(const std::vector<EncodedRef>& events, std::int64_t created_us, Now now) {
   Priority highest = Priority::low;
-  for (const EncodedRef& event : events) highest = std::max(highest, event->event->priority);
+  for (const EncodedRef& event : events) highest = std::max(highest, event->priority);
   text_.clear();
   text_ += "{\"type\":\"batched_events\",\"id\":\"b-";
-  text_ += event_id(stream_, events.front()->event->offset);
+  text_ += event_id(stream_, events.front()->offset);
   text_ += "\",\"batch_size\":";
   text_ += std::to_string(events.size());
   text_ += ",\"priority\":\"";
@@ -118,7 +128,7 @@ void FrameWriter::write_batch(const std::vector<EncodedRef>& events, std::int64_
   append_timestamp(text_, now.wall_us);
   text_ += "\",\"events\":[";
   for (const EncodedRef& event : events) {
-    text_ += event->json;
+    text_ += event->json();
     text_ += ',';
   }
   text_.back() = ']';
@@ -139,7 +149,7 @@ FrameRef FrameWriter::batch(std::vector<EncodedRef> events, std::int64_t queued_
   auto frame = packed(text_, format, compression, &trial);
   frame->batch = true;
   frame->created_us = queued_us;
-  for (const EncodedRef& event : events) frame->json_bytes += event->bytes();
+  for (const EncodedRef& event : events) frame->json_bytes += event->json_bytes;
   frame->events = std::move(events);
   if (cached && frame->binary) cache_.put(std::move(key), frame);
   return frame;

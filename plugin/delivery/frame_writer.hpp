@@ -34,7 +34,8 @@ class CompressionTrial {
 
 class FrameWriter {
  public:
-  explicit FrameWriter(const StreamIdentity& stream) : stream_(stream) {}
+  // `held` counts what the frames hold besides their events.
+  FrameWriter(const StreamIdentity& stream, std::size_t& held) : stream_(stream), held_(held) {}
   ~FrameWriter();
   FrameWriter(const FrameWriter&) = delete;
   FrameWriter& operator=(const FrameWriter&) = delete;
@@ -56,10 +57,12 @@ class FrameWriter {
  private:
   [[nodiscard]] std::shared_ptr<Frame> packed(std::string_view text, Format format,
                                               const CompressionOptions& compression, CompressionTrial* trial);
+  [[nodiscard]] std::shared_ptr<Frame> owning(std::string_view payload);
   [[nodiscard]] std::shared_ptr<Frame> deflated(std::string_view text, int level);
   void write_batch(const std::vector<EncodedRef>& events, std::int64_t created_us, Now now);
 
   const StreamIdentity& stream_;
+  std::size_t& held_;
   FrameCache cache_;
   std::string text_;  // of the message being made; kept for its capacity
   std::vector<unsigned char> packed_;

@@ -1,27 +1,76 @@
-// One event and its JSON text, made once and shared by every queue that holds it.
+// One event as JSON text, made once and shared by every queue that holds it.
+//
+//   | kHeadroom bytes | JSON |
+//
+// The text is a WebSocket message as it stands: in front of it there is room for the message's header.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "events/event.hpp"
 
 namespace bindcast {
 
-struct EncodedEvent {
-  EventRef event;
-  std::string json;
-  std::uint64_t folded = 0;  // how many events this one stands for that will not come themselves; 0: for itself
+// Counts the bytes that live objects hold, for a bound over all queues: what is shared counts once. Loop thread only.
+class HeldBytes {
+ public:
+  HeldBytes() = default;
+  HeldBytes(std::size_t& total, std::size_t bytes) noexcept : total_(&total), bytes_(bytes) { total += bytes; }
+  ~HeldBytes() {
+    if (total_ != nullptr) *total_ -= bytes_;
+  }
+  HeldBytes(HeldBytes&& other) noexcept : total_(std::exchange(other.total_, nullptr)), bytes_(other.bytes_) {}
+  HeldBytes& operator=(HeldBytes&& other) noexcept {
+    std::swap(total_, other.total_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
 
-  [[nodiscard]] std::size_t bytes() const noexcept { return json.size(); }
+ private:
+  std::size_t* total_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+struct EncodedEvent {
+  static constexpr std::size_t kHeadroom = 16;
+
+  EventType type = EventType::custom_event;
+  Priority priority = Priority::normal;
+  std::uint64_t offset = 0;
+  std::uint64_t folded = 0;  // how many events this one stands for that will not come themselves; 0: for itself
+  EventRef event;            // of durable events, and where a subscriber needs it (Subscriber::needs_events); else none
+  std::unique_ptr<unsigned char[]> buffer;
+  std::size_t json_bytes = 0;
+  HeldBytes held;
+
+  [[nodiscard]] unsigned char* payload() const noexcept { return buffer.get() + kHeadroom; }
+  [[nodiscard]] std::string_view json() const noexcept {
+    return {reinterpret_cast<const char*>(payload()), json_bytes};
+  }
   // What it counts for where every event must be accounted for, and under which type.
   [[nodiscard]] std::uint64_t weight() const noexcept { return folded == 0 ? 1 : folded; }
-  [[nodiscard]] EventType counts_as() const noexcept { return folded == 0 ? event->type : EventType::dns_query_log; }
+  [[nodiscard]] EventType counts_as() const noexcept { return folded == 0 ? type : EventType::dns_query_log; }
 };
 using EncodedRef = std::shared_ptr<const EncodedEvent>;
 
-[[nodiscard]] EncodedRef encode_event(EventRef event, const StreamIdentity& stream, std::uint64_t folded = 0);
+// Writes events as EncodedEvents; keeps its buffer between them.
+class EventEncoder {
+ public:
+  explicit EventEncoder(const StreamIdentity& stream) : stream_(stream) {}
+  // `kept`: the same event, where it is to be kept; else empty.
+  [[nodiscard]] EncodedRef encode(const Event& event, EventRef kept, std::uint64_t folded = 0);
+  // What the events encoded here hold, as long as they live, and what others add to it.
+  [[nodiscard]] std::size_t& held() noexcept { return held_; }
+
+ private:
+  const StreamIdentity& stream_;
+  std::string text_;
+  std::size_t held_ = 0;
+};
 
 }  // namespace bindcast

@@ -24,7 +24,7 @@ bool Subscription::matches(const Event& event, const StreamIdentity& stream) con
          (filter.matches_everything() || filter.matches(event, stream));
 }
 
-Hub::Hub(StreamIdentity identity, Now now) : identity_(std::move(identity)) {
+Hub::Hub(StreamIdentity identity, Now now) : identity_(std::move(identity)), encoder_(identity_) {
   statistics_.started_us = now.mono_us;
 }
 Hub::~Hub() = default;
@@ -104,11 +104,17 @@ std::uint64_t Hub::emit(Event&& event, Now now) {
       ++statistics_.events_filtered;
       return 0;
     }
-    auto shared = std::make_shared<Event>(std::move(event));
-    stamp(*shared, now);
+    stamp(event, now);
     ++statistics_.events_processed;
-    const std::uint64_t offset = shared->offset;
-    route(std::move(shared), now);
+    const std::uint64_t offset = event.offset;
+    const auto& takers = by_type_[index_of(event.type)];
+    if (type_info(event.type).klass == Class::durable ||
+        std::ranges::any_of(takers, [](const Subscriber* taker) { return taker->needs_events; })) {
+      const auto kept = std::make_shared<const Event>(std::move(event));
+      route(*kept, kept, now);
+    } else {
+      route(event, nullptr, now);
+    }
     return offset;
   } catch (const std::exception&) {
     ++statistics_.events_failed;
@@ -131,24 +137,24 @@ Hub::Taken Hub::wants(Subscriber& subscriber, const Event& event) {
   return taken;
 }
 
-void Hub::route(EventRef event, Now now) {
+void Hub::route(const Event& event, const EventRef& kept, Now now) {
   EncodedRef encoded;
   const auto encode = [&]() -> const EncodedRef& {
-    if (!encoded) encoded = encode_event(event, identity_);
+    if (!encoded) encoded = encoder_.encode(event, kept);
     return encoded;
   };
-  if (type_info(event->type).klass == Class::durable) recent_.push(encode());
-  for (Subscriber* subscriber : by_type_[index_of(event->type)]) {
-    const Taken taken = wants(*subscriber, *event);
+  if (type_info(event.type).klass == Class::durable) recent_.push(encode());
+  for (Subscriber* subscriber : by_type_[index_of(event.type)]) {
+    const Taken taken = wants(*subscriber, event);
     if (taken.sample == 1) {
       subscriber->deliver(encode(), now);
     } else if (taken.sample > 1) {
-      auto stamped = std::make_shared<Event>(*event);
+      auto stamped = std::make_shared<Event>(event);
       stamped->sampled *= taken.sample;
-      subscriber->deliver(encode_event(std::move(stamped), identity_), now);
+      subscriber->deliver(encoder_.encode(*stamped, stamped), now);
     } else if (taken.sampled_out) {
       ++statistics_.dropped[static_cast<std::size_t>(DropReason::sampled)];
-      subscriber->lost(DropReason::sampled, event->type, 1, now);
+      subscriber->lost(DropReason::sampled, event.type, 1, now);
     }
   }
 }

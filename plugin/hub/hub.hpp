@@ -58,6 +58,7 @@ class Subscriber {
 
   std::vector<Subscription> subscriptions;  // set before Hub::add_subscriber; after a change call subscriptions_changed
   bool sees_admin_events = false;           // Audience::admin events too
+  bool needs_events = false;                // EncodedEvent::event, not only its JSON; may change at any time
 
  private:
   friend class Hub;
@@ -81,11 +82,15 @@ class Hub {
 
   // Gives an event its place in the stream, its time and its source. For events that one subscriber makes of others.
   void stamp(Event& event, Now now);
-  // One event through the whole pipeline; returns its offset, or 0 when it was refused.
+  // One event through the whole pipeline; returns its offset, or 0 when it was refused. Its buffers stay with the
+  // caller where nobody keeps the event.
   std::uint64_t emit(Event&& event, Now now);
   // `count` events that were lost before they became events, and might have been of any of `types`: told once to every
   // subscriber who wanted one of them, under the first that it wanted.
   void report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now);
+
+  // For events that one subscriber makes of others, and those that are sent again.
+  [[nodiscard]] EventEncoder& encoder() noexcept { return encoder_; }
 
   // Is anybody interested in this type now? Kept up to date by subscriptions_changed.
   [[nodiscard]] bool wanted(EventType type) const noexcept { return wanted_[static_cast<std::size_t>(type)]; }
@@ -113,9 +118,10 @@ class Hub {
   };
   [[nodiscard]] Taken wants(Subscriber& subscriber, const Event& event);
   void enlist(Subscriber& subscriber);
-  void route(EventRef event, Now now);
+  void route(const Event& event, const EventRef& kept, Now now);
 
   StreamIdentity identity_;
+  EventEncoder encoder_;
   Filter global_filter_;
   std::array<TypeOverride, kEventTypeCount> overrides_{};
   std::vector<std::unique_ptr<Processor>> processors_;

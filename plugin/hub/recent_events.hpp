@@ -15,11 +15,11 @@ class RecentEvents {
   static constexpr std::size_t kMaxBytes = 2 * 1024 * 1024;
 
   void push(const EncodedRef& event) {
-    bytes_ += event->bytes();
+    bytes_ += event->json_bytes;
     events_.push_back(event);
     while (events_.size() > kMaxEvents || bytes_ > kMaxBytes) {
-      bytes_ -= events_.front()->bytes();
-      forgotten_through_ = events_.front()->event->offset;
+      bytes_ -= events_.front()->json_bytes;
+      forgotten_through_ = events_.front()->offset;
       events_.pop_front();
     }
   }

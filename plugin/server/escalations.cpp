@@ -35,6 +35,7 @@ bool may_ask(EventType type, const Options& options) {
 Escalations::Escalations(Hub& hub, const Options& options, Ways ways, std::function<double()> random)
     : hub_(hub), ways_(std::move(ways)), alerts_(std::move(random)) {
   sees_admin_events = true;
+  needs_events = true;
   hub_.add_subscriber(*this);
   configure(options);
 }
@@ -71,7 +72,7 @@ void Escalations::run(Now now) {
 void Escalations::perform(const Alerts::Action& action, Now now) {
   std::uint64_t clients = 0;
   if (action.sends()) {
-    const EncodedRef encoded = encode_event(action.event, hub_.identity());
+    const EncodedRef encoded = hub_.encoder().encode(*action.event, action.event);
     ways_.each_session([&](Session& session) {
       if (!session.may_see(action.event->type)) return;
       const bool subscribed = session.subscribed_to(*action.event);
@@ -123,8 +124,8 @@ void Escalations::post(const Alerts::Action& action, std::size_t step, Now now) 
   set(data.get(), "step", std::uint64_t{step + 1});
   set(data.get(), "occurrences", action.occurrences);
   set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(action.open_for_us)));
-  const EncodedRef encoded = encode_event(action.event, hub_.identity());
-  set_json(data.get(), "event", Json(json_loadb(encoded->json.data(), encoded->json.size(), JSON_ALLOW_NUL, nullptr)));
+  const EncodedRef encoded = hub_.encoder().encode(*action.event, action.event);
+  set_json(data.get(), "event", Json(json_loadb(encoded->json().data(), encoded->json_bytes, JSON_ALLOW_NUL, nullptr)));
   const WebhookPost made{.url = taken.webhook_url,
                          .secret_file = taken.webhook_secret_file,
                          .id = webhook_id(action.alert, step),
@@ -156,7 +157,7 @@ void Escalations::welcome(Session& session, const Subscription* made, Now now) {
     if (made == nullptr ? by_role : !by_role && made->matches(*open.event, hub_.identity()))
       meant.push_back(open.event);
   });
-  for (EventRef& event : meant) session.send_again(encode_event(std::move(event), hub_.identity()), now);
+  for (const EventRef& event : meant) session.send_again(hub_.encoder().encode(*event, event), now);
 }
 
 std::vector<std::uint64_t> Escalations::acknowledge(const std::vector<std::uint64_t>& offsets, Session& by,

@@ -158,9 +158,10 @@ Json Server::status(Now now) const {
   set_json(o, "delivery", delivery_json(channels_.statistics()));
   set_json(o, "alerts", escalations_.statistics_json());
   set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
+  set(o, "held_bytes", std::uint64_t{channels_.queues().held});
   set(o, "loop_busy_us", static_cast<std::uint64_t>(channels_.loop_lag_us()));
-  set(o, "frame_cache_bytes", std::uint64_t{channels_.writer().cache().bytes()});
-  set(o, "frame_cache_hits", channels_.writer().cache().hits());
+  set(o, "frame_cache_bytes", std::uint64_t{channels_.queues().writer.cache().bytes()});
+  set(o, "frame_cache_hits", channels_.queues().writer.cache().hits());
   Json listeners(json_array());
   for (const Listener& listener : listeners_)
     if (listener.acceptor)

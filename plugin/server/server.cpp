@@ -378,7 +378,7 @@ int Server::writeable(Connection& connection, Now now) {
     }
     bytes += std::max<std::size_t>(frame->size, 1);
     connection.writing = std::move(frame);
-    if (lws_write(wsi, connection.writing->payload(), connection.writing->size,
+    if (lws_write(wsi, connection.writing->payload, connection.writing->size,
                   connection.writing->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0)
       return -1;
   }

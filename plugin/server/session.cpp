@@ -19,7 +19,7 @@ Session::Session(SessionShared& shared, std::string peer, Format format, std::fu
       format_(format),
       ready_(std::move(ready)),
       batches_(batches_by_default(format)),
-      queue_(shared.channels.writer(), shared.channels.statistics(), shared.options.queues,
+      queue_(shared.channels.queues(), shared.options.queues,
              {.format = format, .batches = batches_, .batching = shared.options.batching}, [this] { queue_ready(); }) {}
 
 Session::~Session() {

@@ -455,7 +455,8 @@ void Session::tell_status(const ClientMessage& message, Now now) {
 }
 
 void Session::tell_statistics(const ClientMessage& message, Now now) {
-  const Channel* channel = queue_.channel();
+  Channel* channel = queue_.channel();
+  if (channel != nullptr) channel->settle(queue_);
   const Account account = queue_.account();
   const std::uint64_t pending = channel == nullptr ? 0 : channel->pending();
   const std::uint64_t emitted = shared_.hub.statistics().events_processed - emitted_before_;

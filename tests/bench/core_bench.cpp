@@ -19,6 +19,7 @@
 #include "events/json.hpp"
 #include "plugin/capture/query_event.hpp"
 #include "plugin/capture/records.hpp"
+#include "plugin/delivery/channels.hpp"
 #include "plugin/hub/hub.hpp"
 #include "traffic.hpp"
 
@@ -78,10 +79,17 @@ const std::vector<std::vector<std::byte>>& records() {
   return made;
 }
 
-Event event_of(const std::vector<std::byte>& record) {
+// Over what `event` held before, as the intake does it.
+void write_event(Event& event, const std::vector<std::byte>& record) {
   QueryView query;
   if (!QueryView::read(record, query)) throw std::logic_error("a record that the benchmark made is not one");
-  return bindcast::query_event(EventType::dns_query_log, query, {}, kNow);
+  bindcast::write_query_event(event, EventType::dns_query_log, query, {}, kNow);
+}
+
+Event event_of(const std::vector<std::byte>& record) {
+  Event event;
+  write_event(event, record);
+  return event;
 }
 
 const std::vector<Event>& query_events() {
@@ -211,8 +219,9 @@ BENCHMARK(match_eight_terms);
 void record_to_event(benchmark::State& state) {
   const auto& all = records();
   std::size_t at = 0;
+  Event event;
   for (auto _ : state) {
-    Event event = event_of(all[at]);
+    write_event(event, all[at]);
     benchmark::DoNotOptimize(event);
     at = (at + 1) % all.size();
   }
@@ -226,7 +235,7 @@ class Keeper : public bindcast::Subscriber {
   explicit Keeper(std::string_view filter) { subscriptions.push_back(subscription(filter)); }
   void deliver(const bindcast::EncodedRef& event, Now) override {
     last = event;
-    bytes += event->bytes();
+    bytes += event->json_bytes;
     ++events;
   }
   void lost(bindcast::DropReason, EventType, std::uint64_t, Now) override {
@@ -243,8 +252,10 @@ void record_to_hub(benchmark::State& state) {
   Keeper keeper("");
   hub.add_subscriber(keeper);
   std::size_t at = 0;
+  Event event;
   for (auto _ : state) {
-    hub.emit(event_of(all[at]), kNow);
+    write_event(event, all[at]);
+    hub.emit(std::move(event), kNow);
     at = (at + 1) % all.size();
   }
   hub.remove_subscriber(keeper);
@@ -326,33 +337,48 @@ void batch_deflate(benchmark::State& state) {
 }
 BENCHMARK(batch_deflate)->ArgNames({"events", "level"})->ArgsProduct({{25, 100}, {1, 3, 6}});
 
-// The whole way on one core: record, event, filter, JSON, batch, deflate.
-void record_to_deflated_batch(benchmark::State& state) {
-  constexpr std::size_t kBatch = 25;
-  const int level = static_cast<int>(state.range(0));
+// The whole way on one core: record, event, filter, JSON, channel, batch, deflate, and out of a client's queue. Level
+// 0: not compressed.
+void record_to_client(benchmark::State& state) {
+  const int level = static_cast<int>(state.range(1));
   const auto& all = records();
+  bindcast::Options options;
+  options.batching.max_batch_size = static_cast<std::uint32_t>(state.range(0));
+  options.batching.max_batch_bytes = 1024 * 1024;
+  options.batching.compression.level = level;
   bindcast::Hub hub(stream(), kNow);
-  Keeper keeper(R"(type = "dns_query_log")");
-  hub.add_subscriber(keeper);
-  std::string text, out;
-  std::size_t at = 0, packed = 0;
+  bindcast::Channels channels(hub, options);
+  bindcast::Wish wish;
+  wish.subscriptions.push_back(subscription(R"(type = "dns_query_log")"));
+  wish.packing = {.format = level == 0 ? bindcast::Format::json : bindcast::Format::deflate,
+                  .batches = true,
+                  .batching = options.batching};
+  bindcast::ClientQueue client(channels.queues(), options.queues, wish.packing, [] {});
+  channels.enter(client, wish, kNow);
+  Event event;
+  Now now = kNow;
+  std::size_t at = 0;
   for (auto _ : state) {
-    text.assign(kBatchHead);
-    for (std::size_t i = 0; i < kBatch; ++i, at = (at + 1) % all.size()) {
-      hub.emit(event_of(all[at]), kNow);
-      text += keeper.last->json;
-      text += ',';
+    for (int i = 0; i < 100; ++i, at = (at + 1) % all.size()) {
+      write_event(event, all[at]);
+      hub.emit(std::move(event), now);
     }
-    text.back() = ']';
-    text += '}';
-    packed += deflate_into(out, text, level);
+    now.mono_us += 100;
+    channels.run(now);
+    while (const bindcast::FrameRef frame = client.next(now)) benchmark::DoNotOptimize(frame->payload);
   }
-  hub.remove_subscriber(keeper);
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatch));
-  state.SetBytesProcessed(static_cast<std::int64_t>(keeper.bytes));
-  state.counters["of_its_size"] = static_cast<double>(packed) / static_cast<double>(keeper.bytes);
+  channels.flush(now);
+  while (const bindcast::FrameRef frame = client.next(now)) benchmark::DoNotOptimize(frame->payload);
+  const bindcast::Account account = client.account();
+  if (account.delivered != static_cast<std::uint64_t>(state.iterations()) * 100)
+    state.SkipWithError("not every event was delivered");
+  channels.leave(client, now);
+  state.SetItemsProcessed(state.iterations() * 100);
+  const auto& sent = channels.statistics();
+  state.SetBytesProcessed(static_cast<std::int64_t>(sent.plain_bytes));
+  state.counters["of_its_size"] = static_cast<double>(sent.wire_bytes) / static_cast<double>(sent.plain_bytes);
 }
-BENCHMARK(record_to_deflated_batch)->ArgName("level")->Arg(1)->Arg(3)->Arg(6);
+BENCHMARK(record_to_client)->ArgNames({"batch", "level"})->ArgsProduct({{25, 100}, {0, 1, 3}});
 
 }  // namespace
 

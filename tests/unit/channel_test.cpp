@@ -71,7 +71,7 @@ struct Client {
   int ready = 0;
 
   explicit Client(House& h, Format format = Format::json)
-      : house(h), queue(h.channels->writer(), h.channels->statistics(), h.options.queues, {}, [this] { ++ready; }) {
+      : house(h), queue(h.channels->queues(), h.options.queues, {}, [this] { ++ready; }) {
     wish.subscriptions.emplace_back();
     wish.packing = {.format = format, .batches = batches_by_default(format), .batching = h.options.batching};
   }
@@ -88,9 +88,9 @@ struct Client {
     }
     for (const EncodedRef& e : frame->events) {
       if (e->folded == 0) {
-        offsets.push_back(e->event->offset);
+        offsets.push_back(e->offset);
       } else {
-        assert_int_equal(e->event->data.find("count").integer(), e->folded);
+        assert_contains(e->json(), "\"count\":" + std::to_string(e->folded));
         folded += e->folded;
       }
     }
@@ -202,7 +202,7 @@ void a_batch_is_compressed_once_for_all_and_can_be_read(void**) {
   assert_true(a.frames[0]->binary);
   std::string text(a.frames[0]->plain_size, '\0');
   uLongf size = text.size();
-  assert_int_equal(uncompress(reinterpret_cast<Bytef*>(text.data()), &size, a.frames[0]->payload(), a.frames[0]->size),
+  assert_int_equal(uncompress(reinterpret_cast<Bytef*>(text.data()), &size, a.frames[0]->payload, a.frames[0]->size),
                    Z_OK);
   json_t* parsed = json_loadb(text.data(), size, 0, nullptr);
   assert_non_null(parsed);
@@ -425,6 +425,40 @@ void a_thousand_stalled_clients_cost_nothing_per_event(void**) {
   assert_int_equal(one.offsets.size() + one.folded + one.lost(), 1400);
 }
 
+void all_queues_together_are_bounded_and_who_reads_does_not_notice(void**) {
+  Options options = small_queue(10'000);
+  options.queues.max_total_bytes = 1024 * 1024;
+  House house(options);
+  std::vector<std::unique_ptr<Client>> stalled;
+  for (int i = 0; i < 50; ++i) {  // each with a subscription of its own, so that they share events but no batches
+    stalled.push_back(std::make_unique<Client>(house));
+    Filter::Error error;
+    assert_true(Filter::compile("qname != \"" + std::to_string(i) + "\"",
+                                stalled.back()->wish.subscriptions.front().filter, error));
+    stalled.back()->wish.fold = false;
+    stalled.back()->enter();
+  }
+  Client fast(house);
+  fast.enter();
+  for (int i = 0; i < 5000; ++i) {
+    house.query("n" + std::to_string(i) + ".example.com");
+    house.run();
+    fast.read();
+    fast.frames.clear();
+    assert_true(house.channels->queues().held < 3 * options.queues.max_total_bytes);
+  }
+  house.later(kSecond);
+  house.run();
+  fast.read();
+  assert_int_equal(fast.offsets.size(), 5000);
+  assert_true(stalled.front()->queue.standing() == ClientQueue::Standing::full);
+  stalled.front()->read();
+  assert_int_equal(stalled.front()->offsets.size() + stalled.front()->lost(), 5000);
+  for (auto& client : stalled) client.reset();
+  fast.frames.clear();
+  assert_true(house.channels->queues().held < 10'000);  // nothing is kept
+}
+
 // ── Limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void above_the_rate_like_queries_fold_and_others_are_told(void**) {
@@ -566,6 +600,7 @@ int main() {
       cmocka_unit_test(a_full_queue_still_takes_what_matters_more),
       cmocka_unit_test(a_gap_names_the_first_and_the_last_event_missed),
       cmocka_unit_test(a_thousand_stalled_clients_cost_nothing_per_event),
+      cmocka_unit_test(all_queues_together_are_bounded_and_who_reads_does_not_notice),
       cmocka_unit_test(above_the_rate_like_queries_fold_and_others_are_told),
       cmocka_unit_test(a_busy_loop_lowers_the_rate),
       cmocka_unit_test(every_event_is_accounted_for),

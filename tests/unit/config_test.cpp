@@ -135,7 +135,7 @@ batching:
   min_batch_size: 6
   max_batch_timeout: 6s
   load_threshold: 0.5
-queues: {max_events: 501, max_bytes: 5MiB, overflow: disconnect}
+queues: {max_events: 501, max_bytes: 5MiB, max_total_bytes: 257MiB, overflow: disconnect}
 rate_limit: {events_per_second: 1, burst: 2, adaptive: false, messages_per_minute: 101, subscription_changes_per_minute: 11}
 retry: {acknowledge: [high], initial: 2s, factor: 1.5, max: 61s, attempts: 9}
 escalation:

@@ -157,10 +157,11 @@ json_t* expected_json(const Event& event, const StreamIdentity& stream, const ch
   json_object_set_new(made, "data", to_jansson(event.data.root()));
   json_object_set_new(made, "source_user_id", json_string("ann"));
   json_object_set_new(made, "target_user_id", json_string("bob"));
-  json_object_set_new(made, "metadata",
-                      json_pack("{ss ss ss ss ss ss s[ss] s{ss si} si si}", "source_service", "named", "source_component",
-                                "zone", "host", "ns1", "view", "_default", "correlation_id", "c-1", "trace_id", "t-1",
-                                "tags", "one", "t\"wo", "custom_fields", "site", "berlin", "rack", 7, "sampled", 10, "attempt", 3));
+  json_object_set_new(
+      made, "metadata",
+      json_pack("{ss ss ss ss ss ss s[ss] s{ss si} si si}", "source_service", "named", "source_component", "zone",
+                "host", "ns1", "view", "_default", "correlation_id", "c-1", "trace_id", "t-1", "tags", "one", "t\"wo",
+                "custom_fields", "site", "berlin", "rack", 7, "sampled", 10, "attempt", 3));
   json_object_set_new(made, "expires_at", json_string(expires_at));
   return made;
 }

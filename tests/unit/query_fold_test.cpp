@@ -61,7 +61,8 @@ Event query(std::uint64_t offset, const Asked& asked = {}, EventType type = Even
   seen.fixed.ended_ns = static_cast<std::uint64_t>(asked.ended_us) * 1000;
   seen.qname = {reinterpret_cast<const std::uint8_t*>(wire.data()), wire.size()};
   seen.view = asked.view;
-  Event event = query_event(type, seen, {.latency = asked.latency}, {.mono_us = 0, .wall_us = kStartUs});
+  Event event;
+  write_query_event(event, type, seen, {.latency = asked.latency}, {.mono_us = 0, .wall_us = kStartUs});
   event.offset = offset;
   return event;
 }
