@@ -116,6 +116,7 @@ void Intake::report_losses(Lane& lane, Now now) {
 Intake::Drained Intake::drain(Now now) {
   Drained drained = Drained::nothing;
   const std::lock_guard lock(adding_);
+  taken_ = 0;
   // Each ring that has something gets an equal share.
   const auto take_from_all = [&](Ring& (Producer::*ring_of)() noexcept, auto take) {
     const auto filled =
@@ -126,6 +127,7 @@ Intake::Drained Intake::drain(Now now) {
       Ring::Record record;
       std::size_t taken = 0;
       for (; taken < share && ring.front(record); ++taken, ring.pop()) take(record);
+      taken_ += taken;
       drained = std::max(drained, taken == share ? Drained::more : taken > 0 ? Drained::all : Drained::nothing);
     }
   };
@@ -143,7 +145,12 @@ void Intake::drain_all(Now now) {
 }
 
 void Intake::poll() {
-  const Drained drained = drain(read_clock());
+  const Now now = read_clock();
+  const Drained drained = drain(now);
+  if (taken_ > 0) {
+    hub_.statistics().drained_events += taken_;
+    hub_.statistics().drained_us += static_cast<std::uint64_t>(read_clock().mono_us - now.mono_us);
+  }
   idle_polls_ = drained == Drained::nothing ? idle_polls_ + 1 : 0;
   if (drained == Drained::more) {
     // Once in each turn of the loop. A timer of no time would run again before any socket has its turn: libuv 1.44 goes

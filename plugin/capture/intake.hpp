@@ -65,6 +65,7 @@ class Intake {
   Event event_;  // of the query at hand; kept for its buffers
   bool queries_enabled_ = true;
   std::size_t records_per_drain_ = kMostRecordsPerDrain;
+  std::size_t taken_ = 0;  // by the last drain
 
   std::mutex adding_;  // guards lanes_ against add_producer; the query path never takes it
   std::vector<std::unique_ptr<Lane>> lanes_;

@@ -95,10 +95,14 @@ void Channel::join(ClientQueue& client, Now now) {
 void Channel::leave(ClientQueue& client, Now now) {
   flush(now);
   settle(client);
+  forget(client);
+  client.tell_all_losses();
+}
+
+void Channel::forget(ClientQueue& client) {
   for (Clients* clients : {&in_step_, &behind_, &full_, &untouched_, &changing_}) std::erase(*clients, &client);
   client.channel_ = nullptr;
   client.standing_ = ClientQueue::Standing::in_step;
-  client.tell_all_losses();
   standings_changed();
 }
 
@@ -230,8 +234,8 @@ void Channel::seal(std::size_t count, Now now) {
   open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(events.size()));
   open_bytes_ -= bytes;
   last_sent_us_ = now.mono_us;
-  push_frame(house_.writer().batch(std::move(events), queued_us, now, wish_.packing.format, batching.compression, trial_,
-                                  house_.frames_repeat()),
+  push_frame(house_.writer().batch(std::move(events), queued_us, now, wish_.packing.format, batching.compression,
+                                   trial_, house_.frames_repeat()),
              false, now);
 }
 

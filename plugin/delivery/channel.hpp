@@ -49,6 +49,7 @@ class Channel : public Subscriber {
 
   void join(ClientQueue& client, Now now);
   void leave(ClientQueue& client, Now now);
+  void forget(ClientQueue& client);
   [[nodiscard]] bool empty() const noexcept { return in_step_.empty() && behind_.empty() && full_.empty(); }
 
   void deliver(const EncodedRef& event, Now now) override;

@@ -39,10 +39,21 @@ void Channels::leave(ClientQueue& client, Now now) {
   Channel* channel = client.channel();
   if (channel == nullptr) return;
   channel->leave(client, now);
-  if (!channel->empty()) return;
-  if (channel->wish_.packing.format == Format::deflate) --deflate_channels_;
-  std::erase(touched_, channel);
-  channels_.erase(channels_.find(channel->key_));
+  remove_if_empty(*channel);
+}
+
+void Channels::forget(ClientQueue& client) {
+  Channel* channel = client.channel();
+  if (channel == nullptr) return;
+  channel->forget(client);
+  remove_if_empty(*channel);
+}
+
+void Channels::remove_if_empty(Channel& channel) {
+  if (!channel.empty()) return;
+  if (channel.wish_.packing.format == Format::deflate) --deflate_channels_;
+  std::erase(touched_, &channel);
+  channels_.erase(channels_.find(channel.key_));
 }
 
 void Channels::touch(Channel& channel) {
@@ -77,6 +88,7 @@ void Channels::flush(Now now) {
 
 void Channels::loop_was_busy(std::int64_t us) noexcept {
   constexpr double kShare = 0.2;
+  loop_busy_us_.record(us);
   lag_us_ += (static_cast<double>(us) - lag_us_) * kShare;
 }
 

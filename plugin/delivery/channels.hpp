@@ -30,6 +30,8 @@ class Channels {
   // What either channel holds is handed over first, so nothing is lost or comes twice.
   void enter(ClientQueue& client, const Wish& wish, Now now);
   void leave(ClientQueue& client, Now now);
+  // A client that is gone: what the channel holds stays for the others.
+  void forget(ClientQueue& client);
 
   // Hands over what is due. Call before the loop waits, and when due_us() has come.
   void run(Now now);
@@ -44,6 +46,7 @@ class Channels {
   // How long the loop was busy in its last turn.
   void loop_was_busy(std::int64_t us) noexcept;
   [[nodiscard]] std::int64_t loop_lag_us() const noexcept { return static_cast<std::int64_t>(lag_us_); }
+  [[nodiscard]] const Histogram& loop_busy_us() const noexcept { return loop_busy_us_; }
 
   [[nodiscard]] const std::unordered_map<std::string, std::unique_ptr<Channel>>& all() const noexcept {
     return channels_;
@@ -52,6 +55,7 @@ class Channels {
  private:
   friend class Channel;
   void touch(Channel& channel);
+  void remove_if_empty(Channel& channel);
   [[nodiscard]] bool frames_repeat() const noexcept { return deflate_channels_ > 1; }
 
   Hub& hub_;
@@ -63,6 +67,7 @@ class Channels {
   std::vector<Channel*> touched_;
   std::int64_t next_due_us_ = 0;
   double lag_us_ = 0;
+  Histogram loop_busy_us_;
 };
 
 }  // namespace bindcast

@@ -57,8 +57,8 @@ class ClientQueue {
     full     // gets only what matters more than the flood; the rest is counted
   };
 
-  // `house` counts what goes out of every queue, and what is held. `ready` is called when something waits that next() has not been asked
-  // for yet.
+  // `house` counts what goes out of every queue, and what is held. `ready` is called when something waits that next()
+  // has not been asked for yet.
   ClientQueue(QueueHouse& house, const QueueOptions& options, Packing packing, std::function<void()> ready);
   ~ClientQueue();
   ClientQueue(const ClientQueue&) = delete;

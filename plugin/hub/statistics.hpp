@@ -25,8 +25,10 @@ struct Statistics {
   std::uint64_t events_failed = 0;     // could not be made or processed (a fault of ours, or malformed)
   // By DropReason, over all subscribers; queue_overflow is the delivery's to count.
   std::array<std::uint64_t, kDropReasonCount> dropped{};
-  std::int64_t started_us = 0;   // monotonic
-  double events_per_second = 0;  // processed, mean of the last ten seconds
+  std::uint64_t drained_events = 0;  // out of the capture's rings,
+  std::uint64_t drained_us = 0;      // in so much time of the loop, up to the clients' queues
+  std::int64_t started_us = 0;       // monotonic
+  double events_per_second = 0;      // processed, mean of the last ten seconds
 };
 
 }  // namespace bindcast

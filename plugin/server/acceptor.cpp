@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kBacklog = 128;
 constexpr int kAcceptsPerTurn = 64;
+constexpr int kUnsentBytes = 128 * 1024;
 
 union SocketAddress {
   sockaddr any;
@@ -140,6 +141,8 @@ void Acceptor::on_readable() {
     if (bound_.kind != ListenAddress::Kind::unix_path) {
       const int on = 1;
       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      // What the kernel has not sent waits in our queues instead, where an urgent event can overtake it.
+      setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes, sizeof kUnsentBytes);
     }
     accepted_(fd);
   }

@@ -159,7 +159,10 @@ Json Server::status(Now now) const {
   set_json(o, "alerts", escalations_.statistics_json());
   set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
   set(o, "held_bytes", std::uint64_t{channels_.queues().held});
-  set(o, "loop_busy_us", static_cast<std::uint64_t>(channels_.loop_lag_us()));
+  set_json(o, "loop_busy_us", histogram_json(channels_.loop_busy_us()));
+  const double drained = static_cast<double>(statistics.drained_events);
+  json_object_set_new(o, "processing_us_per_event",
+                      json_real(drained > 0 ? static_cast<double>(statistics.drained_us) / drained : 0));
   set(o, "frame_cache_bytes", std::uint64_t{channels_.queues().writer.cache().bytes()});
   set(o, "frame_cache_hits", channels_.queues().writer.cache().hits());
   Json listeners(json_array());

@@ -19,7 +19,7 @@ constexpr std::int64_t kListenRetryUs = 5'000'000;
 constexpr int kCloseBoundSeconds = 2;  // a peer that does not take or answer its close frame is cut off
 constexpr int kMaxNoiseLines = 20;     // of libwebsockets' own log, per second
 constexpr unsigned kSpareDescriptors = 64;
-constexpr std::size_t kBytesPerTurn = 256 * 1024;    // to one client, before the others get their turn
+constexpr std::size_t kBytesPerTurn = 512 * 1024;    // to one client, before the others get their turn
 constexpr unsigned kMostConnections = 10'000;        // as server.max_connections allows
 constexpr std::size_t kMostDiscarded = 1024 * 1024;  // of one message that was too large; then the peer is cut off
 

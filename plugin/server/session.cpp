@@ -23,7 +23,7 @@ Session::Session(SessionShared& shared, std::string peer, Format format, std::fu
              {.format = format, .batches = batches_, .batching = shared.options.batching}, [this] { queue_ready(); }) {}
 
 Session::~Session() {
-  shared_.channels.leave(queue_, read_clock());
+  shared_.channels.forget(queue_);
 }
 
 void Session::open(std::optional<std::string> token, Now now) {
@@ -87,10 +87,12 @@ void Session::emit_connection_event(EventType type, Now now, const std::function
 }
 
 void Session::closed(int code, std::string_view reason, Now now) {
-  shared_.channels.leave(queue_, now);
+  if (Channel* channel = queue_.channel()) channel->settle(queue_);
+  Account account = queue_.account();
+  if (const Channel* channel = queue_.channel()) account.waiting += channel->pending();
+  shared_.channels.forget(queue_);
   if (!admitted()) return;
   emit_connection_event(EventType::connection_closed, now, [&](Fields& fields) {
-    const Account account = queue_.account();
     fields.add_integer("code", code);
     fields.add("reason", reason);
     fields.add_integer("messages", static_cast<std::int64_t>(messages_out_));

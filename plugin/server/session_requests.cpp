@@ -32,7 +32,8 @@ namespace {
 
 constexpr std::string_view kLater[] = {"resume", "publish", "get_connections", "disconnect_user", "broadcast"};
 constexpr std::size_t kMostAcknowledged = 32;  // ids in one message
-constexpr std::size_t kLongestNote = 1000;     // bytes
+constexpr std::size_t kMostChannelsTold = 100;
+constexpr std::size_t kLongestNote = 1000;  // bytes
 
 constexpr json_int_t kMostBatchSize = 1000;  // that a client may ask for, unless the server's own is larger
 
@@ -476,6 +477,14 @@ void Session::tell_statistics(const ClientMessage& message, Now now) {
   set_json(answer.get(), "connection", std::move(connection));
   if (channel != nullptr) set_json(answer.get(), "channel", channel_json(*channel, now));
   if (user_->may_watch()) set_json(answer.get(), "server", shared_.status(now));
+  if (user_->is_admin() && json_is_true(json_object_get(message.data.get(), "channels"))) {
+    Json list(json_array());
+    for (const auto& [key, one] : shared_.channels.all()) {
+      if (json_array_size(list.get()) == kMostChannelsTold) break;
+      json_array_append_new(list.get(), channel_json(*one, now).release());
+    }
+    set_json(answer.get(), "channels", std::move(list));
+  }
   reply("statistics", message, answer, now);
 }
 
