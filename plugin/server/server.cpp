@@ -367,23 +367,22 @@ int Server::writeable(Connection& connection, Now now) {
   Session& session = *connection.session;
   // Several messages while the socket takes them: one for each turn of the loop would bound a client's rate by the
   // loop's.
-  std::size_t bytes = 0;
-  while (bytes < kBytesPerTurn) {
-    if (bytes > 0 && lws_send_pipe_choked(wsi) != 0) break;
-    FrameRef frame = session.next(now);
-    if (!frame) {
+  for (std::size_t bytes = 0;;) {
+    if (!session.due(now)) {
       // The close waits for the next turn: by then all is written.
       if (session.close_order()) bytes > 0 ? ready(connection) : begin_close(connection);
       return 0;
     }
-    bytes += std::max<std::size_t>(frame->size, 1);
-    connection.writing = std::move(frame);
-    if (lws_write(wsi, connection.writing->payload, connection.writing->size,
-                  connection.writing->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0)
-      return -1;
+    if (bytes >= kBytesPerTurn || (bytes > 0 && lws_send_pipe_choked(wsi) != 0)) {
+      ready(connection);
+      return 0;
+    }
+    connection.writing = session.next(now);
+    if (!connection.writing) return 0;
+    const Frame& frame = *connection.writing;
+    bytes += std::max<std::size_t>(frame.size, 1);
+    if (lws_write(wsi, frame.payload, frame.size, frame.binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0) return -1;
   }
-  ready(connection);
-  return 0;
 }
 
 // libwebsockets 4.1 takes -1 from a WRITEABLE callback for a dead socket, and then sends no close frame, whatever

@@ -81,6 +81,10 @@ class Session {
   // The end is near: what waits still goes out before the close.
   void flush();
 
+  // Is there something to write?
+  [[nodiscard]] bool due(Now now) const noexcept {
+    return !replies_.empty() || ((!close_ || flushing_) && queue_.due(now));
+  }
   // The next frame to write; empty when none is due. Call again until there is none.
   [[nodiscard]] FrameRef next(Now now);
   [[nodiscard]] const std::optional<CloseOrder>& close_order() const noexcept { return close_; }
