@@ -68,7 +68,7 @@ std::string Wish::key() const {
   return key;
 }
 
-Channel::Channel(Channels& house, Wish wish, Now)
+Channel::Channel(Channels& house, Wish wish)
     : house_(house),
       wish_(std::move(wish)),
       key_(wish_.key()),
@@ -221,13 +221,12 @@ void Channel::seal(std::size_t count, Now now) {
   const BatchingOptions& batching = wish_.packing.batching;
   std::vector<EncodedRef> events;
   events.reserve(std::min(count, open_.size()));
-  std::size_t bytes = 0, weight = 0;
+  std::size_t bytes = 0;
   const std::int64_t queued_us = open_.front().queued_us;
   while (events.size() < std::min(count, open_.size())) {
     Waiting& waiting = open_[events.size()];
     if (!events.empty() && bytes + waiting.event->json_bytes > batching.max_batch_bytes) break;
     bytes += waiting.event->json_bytes;
-    weight += waiting.event->weight();
     --open_by_priority_[static_cast<std::size_t>(waiting.event->priority)];
     events.push_back(std::move(waiting.event));
   }

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,7 +43,7 @@ struct Wish {
 
 class Channel : public Subscriber {
  public:
-  Channel(Channels& house, Wish wish, Now now);
+  Channel(Channels& house, Wish wish);
   ~Channel() override;
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -114,7 +115,7 @@ class Channel : public Subscriber {
   Clients in_step_, behind_, full_;
   Clients changing_;  // whose standing is to be looked at once no frame is on its way
 
-  std::vector<Waiting> open_;  // the batch under way
+  std::deque<Waiting> open_;  // the batch under way
   std::size_t open_bytes_ = 0;
   std::array<std::size_t, kPriorityCount> open_by_priority_{};
   std::int64_t last_sent_us_ = 0;

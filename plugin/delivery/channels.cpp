@@ -29,7 +29,7 @@ void Channels::enter(ClientQueue& client, const Wish& wish, Now now) {
   if (wish.subscriptions.empty()) return;
   auto& channel = channels_[key];
   if (!channel) {
-    channel = std::make_unique<Channel>(*this, wish, now);
+    channel = std::make_unique<Channel>(*this, wish);
     if (wish.packing.format == Format::deflate) ++deflate_channels_;
   }
   channel->join(client, now);
