@@ -323,6 +323,16 @@ def watching(named, ignored=(), **options) -> Client:
     return client
 
 
+def reconfigured(named, witness: Client, **yaml):
+    """Changes the plugin's configuration, top level keys at a time, and waits until it is in force. The witness
+    subscribes to config_change."""
+    before = len(witness.of("config_change"))
+    named.yaml = {**named.yaml, **yaml}
+    named.write_configuration()
+    named.rndc("reconfig")
+    witness.wait_events(before + 1, "config_change")
+
+
 def matches(event: dict, kind: str, data: dict, where=None) -> bool:
     if event["type"] != kind or any(event["data"].get(key) != value for key, value in data.items()):
         return False

@@ -141,11 +141,12 @@ class Named:
           or None for no file at all.
     plugin: False leaves the plugin out. so: another .so.  dyndb: the optional second line.
     options, extra: more text inside options { } and at the end of named.conf.
+    environment: variables of named's environment besides those of the test's own.
     start: "answering" waits for an answer, "running" only for the process, "no" writes the files and starts nothing.
     """
 
     def __init__(self, zones=None, *, yaml=(), plugin=True, so=None, dyndb=False, views=None, options="", extra="",
-                 forwarder_port=9, start="answering", log_level=0):
+                 forwarder_port=9, environment=None, start="answering", log_level=0):
         self.zones = dict(zones or {})
         self.yaml = {} if yaml == () else yaml
         self.plugin = plugin
@@ -155,6 +156,7 @@ class Named:
         self.options = options
         self.extra = extra
         self.forwarder_port = forwarder_port
+        self.environment = dict(environment or {})
         self.log_level = log_level
         self.process = None
         self._run_begins = 0
@@ -255,8 +257,10 @@ class Named:
             self.write_configuration()
             self._run_begins = self.log_file.stat().st_size
             # named dies with us even when we are killed, and Ctrl-C is for us alone to handle.
-            command = ["setpriv", "--pdeathsig", "KILL", "env", *self._preload(), named_program(self.folder), "-g",
-                       "-n", "2", "-d", str(self.log_level), "-c", str(self.folder / "named.conf")]
+            variables = [f"{name}={value}" for name, value in self.environment.items()]
+            command = ["setpriv", "--pdeathsig", "KILL", "env", *self._preload(), *variables,
+                       named_program(self.folder), "-g", "-n", "2", "-d", str(self.log_level), "-c",
+                       str(self.folder / "named.conf")]
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                 cwd=self.folder, start_new_session=True)
