@@ -115,6 +115,7 @@ void Runtime::run() {
       [](uv_timer_t* timer) {
         auto* runtime = static_cast<Runtime*>(timer->data);
         const Now now = read_clock();
+        runtime->intake_.report_losses(now);
         runtime->hub_.tick(now);
         runtime->server_->tick(now);
       },

@@ -138,6 +138,11 @@ Intake::Drained Intake::drain(Now now) {
   return drained;
 }
 
+void Intake::report_losses(Now now) {
+  const std::lock_guard lock(adding_);
+  for (const auto& lane : lanes_) report_losses(*lane, now);
+}
+
 void Intake::drain_all(Now now) {
   constexpr int kRounds = 1024;  // more than a ring holds; a host that goes on producing must not keep us
   for (int round = 0; round < kRounds && drain(now) != Drained::nothing; ++round) continue;

@@ -36,6 +36,8 @@ class Intake {
   // Takes what is in the rings: at most half of what a client's queue holds, because the sockets are written to between
   // two drains, and a client that keeps up must not lose anything for our own haste.
   Drained drain(Now now);
+  // Once a second: what is sampled out leaves no record that would wake the loop, and is to be told all the same.
+  void report_losses(Now now);
   // Everything that is left, folded repeats too: at the end.
   void drain_all(Now now);
   // Tells the hosts what the hub's subscribers want now.

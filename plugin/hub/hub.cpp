@@ -161,6 +161,7 @@ void Hub::route(const Event& event, const EventRef& kept, Now now) {
 
 void Hub::report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now) {
   if (count == 0) return;
+  if (reason == DropReason::sampled) statistics_.events_sampled_out += count;
   for (Subscriber* subscriber : subscribers_) {
     const auto wanted_type =
         std::ranges::find_if(types, [&](EventType type) { return subscriber->takes_.test(index_of(type)); });

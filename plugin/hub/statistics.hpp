@@ -19,16 +19,20 @@ inline constexpr std::size_t kDropReasonCount = kDropReasonNames.size();
 }
 
 struct Statistics {
-  std::uint64_t events_emitted = 0;    // entered the hub
-  std::uint64_t events_processed = 0;  // passed processors and the global filter
-  std::uint64_t events_filtered = 0;   // refused by a processor, the global filter or a type's `enabled: false`
-  std::uint64_t events_failed = 0;     // could not be made or processed (a fault of ours, or malformed)
+  std::uint64_t events_emitted = 0;      // entered the hub
+  std::uint64_t events_processed = 0;    // passed processors and the global filter
+  std::uint64_t events_filtered = 0;     // refused by a processor, the global filter or a type's `enabled: false`
+  std::uint64_t events_sampled_out = 0;  // never made, by events.queries.sample
+  std::uint64_t events_failed = 0;       // could not be made or processed (a fault of ours, or malformed)
   // By DropReason, over all subscribers; queue_overflow is the delivery's to count.
   std::array<std::uint64_t, kDropReasonCount> dropped{};
   std::uint64_t drained_events = 0;  // out of the capture's rings,
   std::uint64_t drained_us = 0;      // in so much time of the loop, up to the clients' queues
   std::int64_t started_us = 0;       // monotonic
   double events_per_second = 0;      // processed, mean of the last ten seconds
+
+  // What a client can have got or missed: its losses by sampling are of both kinds.
+  [[nodiscard]] std::uint64_t events_offered() const noexcept { return events_processed + events_sampled_out; }
 };
 
 }  // namespace bindcast

@@ -43,7 +43,7 @@ void Session::admit(const User& user, Now now) {
     return;
   }
   user_ = user;
-  emitted_before_ = shared_.hub.statistics().events_processed;
+  emitted_before_ = shared_.hub.statistics().events_offered();
 
   Json data(json_object());
   set(data.get(), "user", user.name);

@@ -460,7 +460,7 @@ void Session::tell_statistics(const ClientMessage& message, Now now) {
   if (channel != nullptr) channel->settle(queue_);
   const Account account = queue_.account();
   const std::uint64_t pending = channel == nullptr ? 0 : channel->pending();
-  const std::uint64_t emitted = shared_.hub.statistics().events_processed - emitted_before_;
+  const std::uint64_t emitted = shared_.hub.statistics().events_offered() - emitted_before_;
   const auto dropped = [&account](DropReason reason) { return account.dropped[static_cast<std::size_t>(reason)]; };
   const std::uint64_t meant =
       account.accepted - account.repeated + dropped(DropReason::sampled) + dropped(DropReason::rate_limit) + pending;
