@@ -24,6 +24,7 @@ import socket
 import struct
 import threading
 import time
+import typing
 import zlib
 
 import websockets
@@ -95,6 +96,16 @@ class Account:
                                f"{self.folded} folded, told {dict(self.told)}\nthe server: {server}")
 
 
+class Frame(typing.NamedTuple):
+    """One message as it came: its type, its size on the wire and as text, and how many events it held."""
+
+    kind: str
+    wire_bytes: int
+    plain_bytes: int
+    compressed: bool
+    events: int
+
+
 def is_event(message: dict) -> bool:
     """An event by itself, in our own form or as a CloudEvent."""
     return "category" in message or "specversion" in message
@@ -113,6 +124,7 @@ class Client:
         self.messages: list[dict] = []
         self.text: list[str] = []  # every frame as it came, or unpacked
         self.batches: list[dict] = []
+        self.frames: list[Frame] = []
         self.closed = False
         self.close_code = None
         self._news = threading.Condition()
@@ -153,8 +165,13 @@ class Client:
     def _take(self, frame):
         text = zlib.decompress(frame).decode() if isinstance(frame, bytes) else frame
         message = json.loads(text)
+        events = len(message["events"]) if message["type"] == "batched_events" else int(is_event(message))
+        plain_bytes = len(text.encode())
+        compressed = isinstance(frame, bytes)
         with self._news:
             self.text.append(text)
+            self.frames.append(Frame(message["type"], len(frame) if compressed else plain_bytes, plain_bytes,
+                                     compressed, events))
             self._account.take(message)
             if message["type"] == "batched_events":
                 self.batches.append(message)
@@ -294,7 +311,7 @@ class Client:
         """The events since the last call; forgets them, for programs that run long."""
         with self._news:
             taken = self.events
-            self.events, self.text, self.batches = [], [], []
+            self.events, self.text, self.batches, self.frames = [], [], [], []
             return taken
 
     def gaps(self) -> list[dict]:
@@ -339,6 +356,14 @@ def matches(event: dict, kind: str, data: dict, where=None) -> bool:
     return where is None or bool(where(event))
 
 
+def admitted(named, **options) -> RawSocket:
+    """A raw connection with the token of named's token file; its welcome is not read yet."""
+    raw = RawSocket(named, **options)
+    if raw.upgrade(headers={"Authorization": f"Bearer {named.token}"}) != 101:
+        raise HarnessError("no upgrade")
+    return raw
+
+
 class RawSocket:
     """A TCP connection to the server that does only what the test says."""
 
@@ -350,6 +375,8 @@ class RawSocket:
         self.socket.settimeout(timeout * TIME_FACTOR)
         self.socket.connect((self.host, self.port))
         self.buffer = b""
+        self._account = Account()
+        self._ids = itertools.count(1)
 
     def __enter__(self):
         return self
@@ -434,6 +461,23 @@ class RawSocket:
             if opcode == 8:
                 code = struct.unpack(">H", payload[:2])[0] if len(payload) >= 2 else None
                 raise ConnectionError(f"closed with {code}")
+
+    def drain(self, see=None, most_rounds: int = 50) -> tuple[Account, dict]:
+        """Reads what there is, until the server has nothing more to say, and shows each message to see(). The account
+        of all that drain() has ever read, checked on the way, and the server's last statistics."""
+        account = self._account
+        for _ in range(most_rounds):
+            request_id = f"drain{next(self._ids)}"
+            self.send_json({"type": "get_statistics", "id": request_id})
+            while (message := self.read_json()).get("reply_to") != request_id:
+                account.take(message)
+                if see:
+                    see(message)
+            account.check(message)
+            server = message["data"]["connection"]
+            if server["events_queued"] == 0 and account.told.total() == sum(server["events_dropped"].values()):
+                return account, message["data"]
+        raise HarnessError(f"the server never came to an end: {message}, told {account.told}")
 
     def close_code(self) -> int | None:
         """Reads to the close frame, past everything else. None: the connection ended without one."""

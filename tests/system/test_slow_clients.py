@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from client import Account, Client, RawSocket, watching
+from client import Client, RawSocket, admitted, watching
 from harness import TIME_FACTOR, HarnessError, Named, Zone, wait_until
 from traffic import Asker, Load
 
@@ -20,14 +20,6 @@ ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(200)))
 NAMES = [f"n{i}.example.com" for i in range(200)]
 LONGEST_ANSWER_S = 1 * TIME_FACTOR
 SANITIZED = "BINDCAST_PRELOAD" in os.environ  # a sanitizer keeps freed memory for a while
-
-
-def enter(named, **options) -> RawSocket:
-    """A raw connection that is admitted; its welcome is not read yet."""
-    raw = RawSocket(named, **options)
-    if raw.upgrade(headers={"Authorization": f"Bearer {named.token}"}) != 101:
-        raise HarnessError("no upgrade")
-    return raw
 
 
 def queries_of(client: Client, asked: int) -> int:
@@ -68,7 +60,7 @@ class SlowTest(unittest.TestCase):
 
     def test_one_byte_a_second_beside_a_fast_one(self):
         yaml = {"queues": {"max_events": 4000}}
-        with Named(ZONES, yaml=yaml) as named, watching(named) as fast, enter(named, receive_buffer=4096) as slow:
+        with Named(ZONES, yaml=yaml) as named, watching(named) as fast, admitted(named, receive_buffer=4096) as slow:
             subscription = {"event_types": ["dns_query_log", "zone_created", "zone_deleted"]}
             fast.subscribe(**subscription)
             slow.send_json({"type": "subscribe", "data": subscription})
@@ -84,7 +76,8 @@ class SlowTest(unittest.TestCase):
             asked = done["completed"] + asker.asked
             self.assertEqual(asked, queries_of(fast, asked))
             self.assertGreater(trickle.bytes, 0)
-            account = self.drain(slow)
+            slow.socket.settimeout(20 * TIME_FACTOR)
+            account, _ = slow.drain()
             self.assertGreater(account.told["queue_overflow"], 0, "the slow client's queue was never full")
             # The changes are events of each client too, but not all of them need to reach the slow one.
             self.assertEqual(len(fast.events), account.events + account.folded + account.told["queue_overflow"])
@@ -102,23 +95,6 @@ class SlowTest(unittest.TestCase):
                 fast.wait_event(kind, zone=zone)
                 waits.append(time.monotonic() - start)
         return waits
-
-    def drain(self, slow: RawSocket) -> Account:
-        """Reads at full speed what there is, until the server has nothing more to say; checks the account."""
-        account = Account()
-        answer = None
-        slow.socket.settimeout(20 * TIME_FACTOR)
-        rounds = 0
-        while answer is None or answer["data"]["connection"]["events_queued"] > 0 or \
-                account.told.total() < sum(answer["data"]["connection"]["events_dropped"].values()):
-            rounds += 1
-            self.assertLess(rounds, 50, f"the server never came to an end: {answer}, told {account.told}")
-            slow.send_json({"type": "get_statistics", "id": f"s{rounds}"})
-            while (message := slow.read_json()).get("reply_to") != f"s{rounds}":
-                account.take(message)
-            answer = message
-            account.check(answer)
-        return account
 
 
 class ComeAndGoTest(unittest.TestCase):
@@ -187,7 +163,7 @@ class ComeAndGoTest(unittest.TestCase):
         return raw
 
     def cut_off(self, named):
-        raw = enter(named)
+        raw = admitted(named)
         raw.send_json({"type": "subscribe", "id": "s", "data": {"event_types": ["dns_query_log"]}})
         while raw.read_json().get("reply_to") != "s":
             pass
@@ -200,7 +176,7 @@ class ComeAndGoTest(unittest.TestCase):
         return self.resetting(self.half_a_request(named))
 
     def reset_with_a_frame_under_way(self, named):
-        raw = self.resetting(enter(named))
+        raw = self.resetting(admitted(named))
         raw.send(b"\x81\xfe\x10\x00half a message")
         return raw
 
@@ -223,7 +199,7 @@ class ManyStalledTest(unittest.TestCase):
             with Named(ZONES, yaml=yaml) as named, watching(named, subprotocol="bindcast.v1.json") as other:
                 other.subscribe(event_types=["dns_query_log"])
                 for i in range(self.STALLED):
-                    raw = enter(named, receive_buffer=4096)
+                    raw = admitted(named, receive_buffer=4096)
                     stalled.append(raw)
                     raw.send_json({"type": "subscribe", "id": "s", "data": {
                         "event_types": ["dns_query_log"], "filter": f'qname != "n{i}.example.com"'}})
