@@ -279,7 +279,7 @@ class OverflowTest(unittest.TestCase):
     def test_a_reload_makes_the_queue_smaller(self):
         for overflow in ("drop_lowest", "drop_oldest"):
             with self.subTest(overflow=overflow), \
-                    limited_named(queues={"max_events": 20_000, "overflow": overflow}) as named, \
+                    limited_named(queues={"max_events": 20_000, "max_bytes": "64MiB", "overflow": overflow}) as named, \
                     Client(named) as witness, Stalled(named, *self.TYPES, fold=False) as stalled:
                 witness.subscribe(event_types=["config_change"])
                 count = self.flood(named)
@@ -412,7 +412,7 @@ class BatchesTest(unittest.TestCase):
             self.assertLess(server["delivery"]["lag_us"]["p50"], LATE_S * 1e6)
             self.assertGreaterEqual(server["events_processed"], self.COUNT)
             self.assertGreater(server["held_bytes"], 0)
-            self.assertLess(server["loop_busy_us"], 1e6)
+            self.assertLess(server["loop_busy_us"]["p99"], 1e6)
             self.assertEqual({0}, set(server["events_dropped"].values()))
             self.assertEqual([":".join(map(str, self.named.address))], server["listeners"])
             self.assertEqual((0, 0), (server["alerts"]["open"], server["webhooks"]["pending"]))
