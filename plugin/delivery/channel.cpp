@@ -10,15 +10,16 @@ namespace bindcast {
 namespace {
 
 constexpr std::size_t kFewestGroups = 16, kMostGroups = 1000;
+constexpr std::size_t kQueuesShareOfGroups = 10;  // of a queue's events, so many times as a fold makes
 constexpr std::int64_t kShortestFoldUs = 200'000, kLongestFoldUs = 1'000'000;
 constexpr std::int64_t kMeasureHoldsUs = 200'000;
 constexpr double kLowestRateShare = 0.25;
 constexpr double kLagOfFullLoadUs = 20'000;
 constexpr double kCaughtUpShare = 0.5;  // of the load at which a client is behind
 
-// Folding makes room only if what comes out is fewer than what a queue holds.
+// What comes out of a fold must find room in a queue that is nearly full.
 std::size_t groups_for(const QueueOptions& queues) {
-  return std::clamp<std::size_t>(queues.max_events / 4, kFewestGroups, kMostGroups);
+  return std::clamp<std::size_t>(queues.max_events / kQueuesShareOfGroups, kFewestGroups, kMostGroups);
 }
 
 void count_into(Gap& gap, const EncodedEvent& event) {
@@ -293,8 +294,15 @@ void Channel::push_to_those_behind(std::span<const EncodedRef> events, bool urge
       house_.next_due_us_ = earlier(house_.next_due_us_, fold_due_us_);
       continue;
     }
-    for (ClientQueue* client : behind_)
-      if (!client->offer(event, urgent, now)) look_at(*client, true);
+    // A query that finds no group goes by itself, but not into the room that is kept for what is folded.
+    const bool foldable = !urgent && wish_.fold && event->type == EventType::dns_query_log;
+    const double most = foldable ? (wish_.packing.batching.load_threshold + 1) / 2 : 1;
+    for (ClientQueue* client : behind_) {
+      if (client->load() > most)
+        client->refuse(event);
+      else if (!client->offer(event, urgent, now))
+        look_at(*client, true);
+    }
   }
 }
 

@@ -144,6 +144,12 @@ bool ClientQueue::offer(const EncodedRef& event, bool urgent, Now now) {
   return room;
 }
 
+void ClientQueue::refuse(const EncodedRef& event) {
+  account_.accepted += event->weight();
+  lose_event(*event);
+  ready_();
+}
+
 void ClientQueue::repeat(const EncodedRef& event, Now now) {
   account_.repeated += event->weight();
   (void)offer(event, true, now);

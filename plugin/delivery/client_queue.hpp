@@ -75,6 +75,8 @@ class ClientQueue {
   bool push(const FrameRef& frame, bool urgent, Now now);
   // One event by itself; false when it was lost.
   bool offer(const EncodedRef& event, bool urgent, Now now);
+  // One event that is to be lost, whether there is room or not.
+  void refuse(const EncodedRef& event);
   // An event that has come before and is sent again: ahead of what waits.
   void repeat(const EncodedRef& event, Now now);
   // Past events, in order, ahead of what waits and without being counted against the bounds: they are bounded where

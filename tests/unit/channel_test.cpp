@@ -334,6 +334,22 @@ void one_who_falls_behind_gets_like_queries_folded_and_comes_back(void**) {
   assert_ptr_equal(slow.frames.back().get(), fast.frames.back().get());
 }
 
+// More names than a fold has groups: what finds none must not take the room of what is folded.
+void many_names_do_not_push_out_what_is_folded(void**) {
+  House house(small_queue(300));
+  Client client(house);
+  client.enter();
+  for (int i = 0; i < 4000; ++i) {
+    house.query("n" + std::to_string(i % 200) + ".example.com");
+    house.run();
+  }
+  house.later(kSecond);
+  house.run();
+  client.read();
+  assert_true(client.folded > 400);
+  assert_int_equal(client.offsets.size() + client.folded + client.lost(), 4000);
+}
+
 void who_wants_nothing_folded_is_told_what_was_lost(void**) {
   House house(small_queue(50));
   Client client(house);
@@ -596,6 +612,7 @@ int main() {
       cmocka_unit_test(an_urgent_event_waits_for_no_batch_and_overtakes_those_in_the_queue),
       cmocka_unit_test(without_bypass_all_keep_their_order),
       cmocka_unit_test(one_who_falls_behind_gets_like_queries_folded_and_comes_back),
+      cmocka_unit_test(many_names_do_not_push_out_what_is_folded),
       cmocka_unit_test(who_wants_nothing_folded_is_told_what_was_lost),
       cmocka_unit_test(a_full_queue_still_takes_what_matters_more),
       cmocka_unit_test(a_gap_names_the_first_and_the_last_event_missed),
