@@ -1,13 +1,12 @@
 // Making events and naming them. See event.hpp.
 #include "events/event.hpp"
 
-#include <algorithm>
 #include <charconv>
+
+#include "events/digits.hpp"
 
 namespace bindcast {
 namespace {
-
-constexpr std::size_t kOffsetDigits = 12;
 
 // What a string holds outside itself.
 std::size_t held(const std::string& text) noexcept {
@@ -49,20 +48,17 @@ void reset_event(Event& event, EventType type) {
   event.sampled = event.attempt = 1;
 }
 
-std::string_view id_suffix(char (&buffer)[kMaxIdSuffixBytes], std::uint64_t offset) noexcept {
-  char digits[kMaxIdSuffixBytes - 1];
-  const auto end = std::to_chars(digits, digits + sizeof digits, offset).ptr;
-  const auto count = static_cast<std::size_t>(end - digits);
-  char* at = buffer;
-  *at++ = '-';
-  if (count < kOffsetDigits) at = std::fill_n(at, kOffsetDigits - count, '0');
-  at = std::copy(digits, end, at);
-  return {buffer, static_cast<std::size_t>(at - buffer)};
+char* write_id_suffix(char* out, std::uint64_t offset) noexcept {
+  constexpr std::uint64_t kPadded = 1'000'000'000'000;
+  *out++ = '-';
+  if (offset >= kPadded) return std::to_chars(out, out + kMaxIdSuffixBytes - 1, offset).ptr;
+  out = write_6_digits(out, static_cast<std::uint32_t>(offset / 1'000'000));
+  return write_6_digits(out, static_cast<std::uint32_t>(offset % 1'000'000));
 }
 
 std::string event_id(const StreamIdentity& stream, std::uint64_t offset) {
   char suffix[kMaxIdSuffixBytes];
-  return stream.epoch + std::string(id_suffix(suffix, offset));
+  return stream.epoch + std::string(suffix, write_id_suffix(suffix, offset));
 }
 
 }  // namespace bindcast

@@ -61,8 +61,8 @@ struct StreamIdentity {
 
 // "<epoch>-<offset>", the offset padded to 12 digits so that ids of one epoch sort as text in the order of emission.
 [[nodiscard]] std::string event_id(const StreamIdentity& stream, std::uint64_t offset);
-// The part of an id after the epoch, "-000000000042", written into `buffer`.
+// The part of an id after the epoch, "-000000000042", at `out`; returns its end.
 inline constexpr std::size_t kMaxIdSuffixBytes = 21;
-[[nodiscard]] std::string_view id_suffix(char (&buffer)[kMaxIdSuffixBytes], std::uint64_t offset) noexcept;
+char* write_id_suffix(char* out, std::uint64_t offset) noexcept;
 
 }  // namespace bindcast

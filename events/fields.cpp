@@ -2,8 +2,11 @@
 //
 // Layout: nodes_ holds every value in pre-order, each with the index one past its last descendant; a sibling is found
 // by jumping there. Nothing is allocated until the first value arrives, so an unused Fields costs nothing.
-// Bounds: 16 MiB of nodes and text, and containers nested 64 deep. A value past a bound is left out, a container with
-// everything put into it, and the matching end() is still taken; what is already there stays intact.
+// text_ holds keys and texts as JSON has them, `"key":` and `"text"`, the key of a text right before it: where nothing
+// in them needs an escape, which their nodes tell, the JSON writer copies both in one piece. Offsets lead to what
+// stands between the quotes. Bounds: 16 MiB of nodes and text, and containers nested 64 deep. A value past a bound is
+// left out, a container with everything put into it, and the matching end() is still taken; what is already there stays
+// intact.
 #include "events/fields.hpp"
 
 #include <limits>
@@ -16,9 +19,9 @@ constexpr std::size_t kMaxOpen = 64;
 // In `open_`: a container that was left out.
 constexpr std::uint32_t kLeftOut = std::numeric_limits<std::uint32_t>::max();
 
-// A query event holds about 25 values and 300 bytes of text.
+// A query event holds about 25 values and 400 bytes of text.
 constexpr std::size_t kFirstNodes = 32;
-constexpr std::size_t kFirstText = 384;
+constexpr std::size_t kFirstText = 512;
 
 }  // namespace
 
@@ -96,82 +99,114 @@ Fields::Fields() = default;
 void Fields::clear() noexcept {
   nodes_.clear();
   open_.clear();
-  text_.clear();
+  text_used_ = 0;
 }
 
-std::uint32_t Fields::store(std::string_view text) {
-  const auto at = static_cast<std::uint32_t>(text_.size());
-  text_.append(text);
-  return at;
+// The root. Not before the first value, and again after the content was moved away.
+void Fields::start() {
+  nodes_.reserve(kFirstNodes);
+  nodes_.push_back({.kind = Kind::object,
+                    .plain_key = true,
+                    .plain_text = true,
+                    .key_at = 0,
+                    .key_size = 0,
+                    .end = 1,
+                    .integer = 0});
+  open_.reserve(4);
+  open_.assign(1, 0);
+  text_used_ = 0;
+  if (text_.size() < kFirstText) text_.resize(kFirstText);
 }
 
-bool Fields::fits(std::size_t text_bytes) {
-  if (nodes_.empty()) {
-    nodes_.reserve(kFirstNodes);
-    text_.reserve(kFirstText);
-    open_.reserve(4);
-    nodes_.push_back({.kind = Kind::object, .key_at = 0, .key_size = 0, .end = 1, .integer = 0});
-    open_.push_back(0);
-  }
-  if (open_.back() == kLeftOut) return false;
-  const std::size_t used = text_.size() + (nodes_.size() + 1) * sizeof(Node);
-  return used <= kMaxBytes && text_bytes <= kMaxBytes - used;
+void Fields::grow(std::size_t bytes) {
+  text_.resize(std::max(text_used_ + bytes, 2 * text_.size()));
 }
 
-Fields::Node& Fields::append(Kind kind, std::string_view key) {
-  if (nodes_[open_.back()].kind == Kind::array) key = {};
-  Node node{
-      .kind = kind, .key_at = store(key), .key_size = static_cast<std::uint32_t>(key.size()), .end = 0, .integer = 0};
-  node.end = static_cast<std::uint32_t>(nodes_.size() + 1);
-  nodes_.push_back(node);
+Fields::Node* Fields::append(Kind kind, Key key, std::size_t text_bytes) {
+  if (nodes_.empty()) start();
+  const std::uint32_t container = open_.back();
+  if (container == kLeftOut) return nullptr;
+  constexpr std::size_t kQuotes = 5;  // and a colon
+  const std::size_t bytes = kQuotes + key.size_ + text_bytes;
+  const std::size_t used = text_used_ + (nodes_.size() + 1) * sizeof(Node);
+  if (used > kMaxBytes || bytes > kMaxBytes - used) return nullptr;
+  if (text_.size() - text_used_ < bytes + kBlockBytes) grow(bytes + kBlockBytes);
+
+  const bool named = nodes_[container].kind == Kind::object;
+  const auto end = static_cast<std::uint32_t>(nodes_.size() + 1);
+  Node& node = nodes_.emplace_back(
+      Node{.kind = kind, .plain_key = true, .plain_text = true, .key_at = 0, .key_size = 0, .end = end, .integer = 0});
+  if (named) store_key(node, key);
   // Open containers reach to the last value, so that a Fields can be read at any moment.
-  for (const std::uint32_t container : open_) nodes_[container].end = node.end;
-  return nodes_.back();
+  for (const std::uint32_t open : open_) nodes_[open].end = end;
+  return &node;
 }
 
-Fields& Fields::add(std::string_view key, std::string_view text) {
-  if (!fits(key.size() + text.size())) return *this;
-  Node& node = append(Kind::text, key);
-  node.text.size = static_cast<std::uint32_t>(text.size());
-  node.text.at = store(text);
-  return *this;
-}
-
-Fields& Fields::add_integer(std::string_view key, std::int64_t value) {
-  if (fits(key.size())) append(Kind::integer, key).integer = value;
-  return *this;
-}
-
-Fields& Fields::add_real(std::string_view key, double value) {
-  if (fits(key.size())) append(Kind::real, key).real = value;
-  return *this;
-}
-
-Fields& Fields::add_boolean(std::string_view key, bool value) {
-  if (fits(key.size())) append(Kind::boolean, key).boolean = value;
-  return *this;
-}
-
-Fields& Fields::add_null(std::string_view key) {
-  if (fits(key.size())) append(Kind::null, key);
-  return *this;
-}
-
-Fields& Fields::begin(Kind kind, std::string_view key) {
-  if (fits(key.size()) && open_.size() < kMaxOpen) {
-    const auto index = static_cast<std::uint32_t>(nodes_.size());
-    append(kind, key);
-    open_.push_back(index);
+void Fields::store_key(Node& node, Key key) {
+  char* const at = text_.data() + text_used_;
+  node.key_at = static_cast<std::uint32_t>(text_used_ + 1);
+  node.key_size = static_cast<std::uint32_t>(key.size_);
+  if (key.quoted_) {
+    std::memcpy(at, key.text_, kBlockBytes);
   } else {
-    open_.push_back(kLeftOut);
+    const std::string_view text(key.text_, key.size_);
+    node.plain_key = all_plain(text);
+    at[0] = '"';
+    std::memcpy(copy_text(at + 1, text), "\":", 2);
   }
+  text_used_ += node.key_size + 3;
+}
+
+char* Fields::begin_text(Key key, std::size_t max_bytes) {
+  if (append(Kind::text, key, max_bytes) == nullptr) return nullptr;
+  text_[text_used_] = '"';
+  return text_.data() + text_used_ + 1;
+}
+
+void Fields::end_text(const char* begin, char* end) {
+  Node& node = nodes_.back();
+  node.text.at = static_cast<std::uint32_t>(text_used_ + 1);
+  node.text.size = static_cast<std::uint32_t>(end - begin);
+  node.plain_text = all_plain({begin, node.text.size});
+  *end = '"';
+  text_used_ += node.text.size + std::size_t{2};
+}
+
+Fields& Fields::add(Key key, std::string_view text) {
+  return add_text_with(key, text.size(), [text](char* at) { return copy_text(at, text); });
+}
+
+Fields& Fields::add_integer(Key key, std::int64_t value) {
+  if (Node* const node = append(Kind::integer, key)) node->integer = value;
   return *this;
 }
 
-Fields& Fields::begin_object(std::string_view key) {
+Fields& Fields::add_real(Key key, double value) {
+  if (Node* const node = append(Kind::real, key)) node->real = value;
+  return *this;
+}
+
+Fields& Fields::add_boolean(Key key, bool value) {
+  if (Node* const node = append(Kind::boolean, key)) node->boolean = value;
+  return *this;
+}
+
+Fields& Fields::add_null(Key key) {
+  append(Kind::null, key);
+  return *this;
+}
+
+Fields& Fields::begin(Kind kind, Key key) {
+  const auto index = static_cast<std::uint32_t>(std::max<std::size_t>(nodes_.size(), 1));
+  const bool taken = open_.size() < kMaxOpen && append(kind, key) != nullptr;
+  open_.push_back(taken ? index : kLeftOut);
+  return *this;
+}
+
+Fields& Fields::begin_object(Key key) {
   return begin(Kind::object, key);
 }
-Fields& Fields::begin_array(std::string_view key) {
+Fields& Fields::begin_array(Key key) {
   return begin(Kind::array, key);
 }
 
@@ -180,13 +215,14 @@ Fields& Fields::end() {
   return *this;
 }
 
-Fields& Fields::add_copy(std::string_view key, Value value) {
+Fields& Fields::add_copy(Key key, Value value) {
   if (!value) return *this;
   if (value.fields_ == this) {
     // Appending moves the text that the value's keys and texts refer to.
     const Fields source = *this;
     value.fields_ = &source;
-    return add_copy(std::string(key), value);
+    if (key.quoted_) return add_copy(key, value);
+    return add_copy(std::string(key.text_, key.size_), value);
   }
   switch (value.kind()) {
     case Kind::null:

@@ -7,16 +7,58 @@
 // left out and the rest stays intact.
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "events/plain_text.hpp"
+
 namespace bindcast {
+
+// A key that stands in the source, made by the compiler into what is stored: "qname"_key is `"qname":` and needs
+// neither a look for escapes nor a copy of odd length. One that is too long or not plain does not compile.
+struct QuotedKey {
+  char text[kBlockBytes] = {};
+  std::uint8_t key_bytes = 0;
+
+  template <std::size_t size>
+  consteval QuotedKey(const char (&key)[size]) : key_bytes(size - 1) {
+    static_assert(size + 2 <= kBlockBytes, "too long for a key made by the compiler");
+    if (!std::all_of(key, key + size - 1, is_plain)) throw "not plain";
+    text[0] = '"';
+    std::copy_n(key, size - 1, text + 1);
+    text[size] = '"';
+    text[size + 1] = ':';
+  }
+  [[nodiscard]] constexpr std::string_view quoted() const noexcept { return {text, key_bytes + 3U}; }
+};
 
 class Fields {
  public:
+  // How a key is handed over: any text, or a "literal"_key, which is quicker. Borrows it.
+  class Key {
+   public:
+    constexpr Key() = default;
+    constexpr Key(const QuotedKey& key) noexcept : text_(key.text), size_(key.key_bytes), quoted_(1) {}
+    template <std::convertible_to<std::string_view> Text>
+    constexpr Key(const Text& key) noexcept {
+      const std::string_view text(key);
+      text_ = text.data();
+      size_ = text.size();
+    }
+
+   private:
+    friend class Fields;
+
+    const char* text_ = nullptr;
+    std::size_t size_ : 63 = 0;  // without quotes
+    std::size_t quoted_ : 1 = 0;
+  };
+
   enum class Kind : std::uint8_t { null, boolean, integer, real, text, array, object };
 
   // One value inside a Fields, valid while that Fields lives unchanged.
@@ -37,6 +79,7 @@ class Fields {
 
    private:
     friend class Fields;
+    friend class JsonSink;
     const Fields* fields_ = nullptr;
     std::uint32_t index_ = 0;
     std::uint32_t end_ = 0;  // one past the last sibling
@@ -46,17 +89,23 @@ class Fields {
 
   // Appending. `key` is ignored while the innermost open container is an array. Neither `key` nor `text` may point
   // into this same Fields.
-  Fields& add(std::string_view key, std::string_view text);
-  Fields& add(std::string_view key, const char* text) { return add(key, std::string_view(text)); }
-  Fields& add_integer(std::string_view key, std::int64_t value);
-  Fields& add_real(std::string_view key, double value);
-  Fields& add_boolean(std::string_view key, bool value);
-  Fields& add_null(std::string_view key);
-  Fields& begin_object(std::string_view key);
-  Fields& begin_array(std::string_view key);
+  Fields& add(Key key, std::string_view text);
+  // A text of at most `max_bytes` that write(char* at) puts there, returning its end. It must not throw, and may use
+  // kBlockBytes more behind the text.
+  template <typename Write>
+  Fields& add_text_with(Key key, std::size_t max_bytes, const Write& write) {
+    if (char* const at = begin_text(key, max_bytes)) end_text(at, write(at));
+    return *this;
+  }
+  Fields& add_integer(Key key, std::int64_t value);
+  Fields& add_real(Key key, double value);
+  Fields& add_boolean(Key key, bool value);
+  Fields& add_null(Key key);
+  Fields& begin_object(Key key);
+  Fields& begin_array(Key key);
   Fields& end();  // closes the innermost open container
   // Appends a deep copy of `value` under `key`.
-  Fields& add_copy(std::string_view key, Value value);
+  Fields& add_copy(Key key, Value value);
 
   // Keeps the buffers' capacity, so that a reused Fields does not allocate.
   void clear() noexcept;
@@ -69,8 +118,11 @@ class Fields {
   [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
+  friend class JsonSink;
+
   struct Node {
     Kind kind;
+    bool plain_key, plain_text;  // may be copied into JSON as they are
     std::uint32_t key_at, key_size;
     std::uint32_t end;  // containers: index one past the last descendant; others: own index + 1
     union {
@@ -82,15 +134,24 @@ class Fields {
       } text;
     };
   };
-  bool fits(std::size_t text_bytes);  // may a value with so much text be appended here?
-  Node& append(Kind kind, std::string_view key);
-  Fields& begin(Kind kind, std::string_view key);
-  std::uint32_t store(std::string_view text);
+  void start();
+  void grow(std::size_t bytes);
+  Node* append(Kind kind, Key key, std::size_t text_bytes = 0);  // null: it does not fit, or its container did not
+  void store_key(Node& node, Key key);
+  char* begin_text(Key key, std::size_t max_bytes);
+  void end_text(const char* begin, char* end);
+  Fields& begin(Kind kind, Key key);
 
   std::vector<Node> nodes_;          // pre-order; nodes_[0] is the root object, made with the first value
   std::vector<std::uint32_t> open_;  // indices of open containers, the root first
-  std::string text_;
+  std::string text_;                 // always at least kBlockBytes longer than what is used of it
+  std::size_t text_used_ = 0;
 };
+
+template <QuotedKey key>
+consteval const QuotedKey& operator""_key() {
+  return key;
+}
 
 // What the JSON writer and the filter call for every value of every event stands here, to be inlined.
 

@@ -1,100 +1,20 @@
 // Writing events as JSON. See json.hpp.
 //
-// Every query may become one of these, so text goes through a raw pointer into space that the string was
-// grown by beforehand, and a text that needs no escape (nearly all) is checked eight bytes at a time and copied whole.
+// Every query may become one of these, so text goes through a raw pointer into space that is asked for once per value,
+// and what needs no escape (nearly all) is copied whole: a member of a Fields with its key in one piece.
 #include "events/json.hpp"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
+#include "events/plain_text.hpp"
+
 namespace bindcast {
 namespace {
 
-// Appends to a string through a pointer. The string has its true length again when the sink goes.
-class Sink {
- public:
-  Sink(std::string& out, std::size_t expected_bytes) : out_(out), used_(out.size()) { grow(expected_bytes); }
-  ~Sink() { out_.resize(used_); }
-  Sink(const Sink&) = delete;
-  Sink& operator=(const Sink&) = delete;
-
-  // Room for `bytes` at the returned place; take() tells how many were used.
-  char* room(std::size_t bytes) {
-    if (out_.size() - used_ < bytes) grow(bytes);
-    return out_.data() + used_;
-  }
-  void take(std::size_t bytes) noexcept { used_ += bytes; }
-  void take_to(const char* end) noexcept { used_ = static_cast<std::size_t>(end - out_.data()); }
-
-  void put(char c) {
-    *room(1) = c;
-    ++used_;
-  }
-  void put(std::string_view text) {
-    text.copy(room(text.size()), text.size());
-    used_ += text.size();
-  }
-
- private:
-  void grow(std::size_t bytes) { out_.resize(used_ + bytes + kSpare); }
-
-  static constexpr std::size_t kSpare = 256;
-  std::string& out_;
-  std::size_t used_;
-};
-
-// ── Strings ───────────────────────────────────────────────────────────────────
-
-bool is_plain(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-// Does any of eight bytes need a closer look? Each term sets the top bit of a byte that is: not ASCII, a control
-// character, a quote, a backslash.
-bool any_special(std::uint64_t bytes) noexcept {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kTops = 0x8080808080808080;
-  const std::uint64_t quote = bytes ^ (kOnes * '"');
-  const std::uint64_t slash = bytes ^ (kOnes * '\\');
-  return ((bytes | (bytes - kOnes * 0x20) | (quote - kOnes) | (slash - kOnes)) & kTops) != 0;
-}
-
-template <typename Word>
-std::uint64_t load(const char* at) noexcept {
-  Word word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
-}
-
-// Can the whole text be copied as it is? Words at both ends of a short text overlap instead of a loop over its tail.
-bool all_plain(std::string_view text) noexcept {
-  const char* const data = text.data();
-  const std::size_t size = text.size();
-  if (size >= 8) {
-    for (std::size_t at = 0; at + 8 <= size; at += 8) {
-      if (any_special(load<std::uint64_t>(data + at))) return false;
-    }
-    return !any_special(load<std::uint64_t>(data + size - 8));
-  }
-  if (size >= 4) {
-    return !any_special(load<std::uint32_t>(data) << 32 | load<std::uint32_t>(data + size - 4));
-  }
-  for (const char c : text) {
-    if (!is_plain(c)) return false;
-  }
-  return true;
-}
-
-// The length of the leading part that can be copied as it is.
-std::size_t plain_prefix(std::string_view text) noexcept {
-  std::size_t at = 0;
-  while (at + 8 <= text.size() && !any_special(load<std::uint64_t>(text.data() + at))) at += 8;
-  while (at < text.size() && is_plain(text[at])) ++at;
-  return at;
-}
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 // The length of the well-formed UTF-8 character at the front (RFC 3629), or 0; then `bad` is how many bytes the broken
 // one covers: the longest start of a character that could have been, as the Unicode standard advises.
@@ -129,253 +49,328 @@ std::size_t character_bytes(std::string_view text, std::size_t& bad) noexcept {
   return size;
 }
 
-void put_control(Sink& sink, unsigned char byte) {
+char* write_control(char* at, unsigned char byte) noexcept {
   switch (byte) {
     case '\b':
-      return sink.put("\\b");
+      return copy_text(at, "\\b");
     case '\f':
-      return sink.put("\\f");
+      return copy_text(at, "\\f");
     case '\n':
-      return sink.put("\\n");
+      return copy_text(at, "\\n");
     case '\r':
-      return sink.put("\\r");
+      return copy_text(at, "\\r");
     case '\t':
-      return sink.put("\\t");
+      return copy_text(at, "\\t");
     default: {
       constexpr char kHex[] = "0123456789abcdef";
       const char escaped[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
-      return sink.put({escaped, sizeof escaped});
+      return copy_text(at, {escaped, sizeof escaped});
     }
   }
 }
 
-// One character that is not plain, or a broken one; returns the bytes it covers.
-std::size_t put_special(Sink& sink, std::string_view text) {
+constexpr std::size_t kEscapedBytes = 6;
+
+// One character that is not plain, or a broken one, in at most kEscapedBytes; takes it off the front of `text`.
+char* write_special(char* at, std::string_view& text) noexcept {
   const auto lead = static_cast<unsigned char>(text.front());
+  std::size_t size = 1;
   if (lead == '"' || lead == '\\') {
-    sink.put('\\');
-    sink.put(text.front());
-    return 1;
-  }
-  if (lead < 0x20) {
-    put_control(sink, lead);
-    return 1;
-  }
-  std::size_t bad = 0;
-  const std::size_t size = character_bytes(text, bad);
-  if (size == 0) {
-    sink.put("\xEF\xBF\xBD");
-    return bad;
-  }
-  const std::string_view character = text.substr(0, size);
-  // Line separators that older JavaScript takes for the end of a line inside a string.
-  if (character == "\xE2\x80\xA8") {
-    sink.put("\\u2028");
-  } else if (character == "\xE2\x80\xA9") {
-    sink.put("\\u2029");
+    *at++ = '\\';
+    *at++ = text.front();
+  } else if (lead < 0x20) {
+    at = write_control(at, lead);
+  } else if (std::size_t bad = 0; (size = character_bytes(text, bad)) == 0) {
+    at = copy_text(at, kReplacement);
+    size = bad;
   } else {
-    sink.put(character);
+    const std::string_view character = text.substr(0, size);
+    // Line separators that older JavaScript takes for the end of a line inside a string.
+    if (character == "\xE2\x80\xA8") {
+      at = copy_text(at, "\\u2028");
+    } else if (character == "\xE2\x80\xA9") {
+      at = copy_text(at, "\\u2029");
+    } else {
+      at = copy_text(at, character);
+    }
   }
-  return size;
+  text.remove_prefix(size);
+  return at;
 }
-
-// Escaped, without the quotes.
-void put_escaped(Sink& sink, std::string_view text) {
-  for (;;) {
-    const std::size_t plain = plain_prefix(text);
-    sink.put(text.substr(0, plain));
-    if (plain == text.size()) return;
-    text.remove_prefix(plain);
-    text.remove_prefix(put_special(sink, text));
-  }
-}
-
-void put_string(Sink& sink, std::string_view text) {
-  if (all_plain(text)) {
-    char* at = sink.room(text.size() + 2);
-    *at++ = '"';
-    at += text.copy(at, text.size());
-    *at++ = '"';
-    sink.take_to(at);
-    return;
-  }
-  sink.put('"');
-  put_escaped(sink, text);
-  sink.put('"');
-}
-
-// ── Numbers and trees ─────────────────────────────────────────────────────────
 
 constexpr std::size_t kNumberBytes = 32;  // the longest int64 takes 20, the longest shortest double 24
 
-template <typename Integer>
-void put_integer(Sink& sink, Integer value) {
-  char* at = sink.room(kNumberBytes);
-  sink.take_to(std::to_chars(at, at + kNumberBytes, value).ptr);
-}
-
-void put_real(Sink& sink, double value) {
-  if (!std::isfinite(value)) return sink.put("null");  // JSON has no word for it
-  char* at = sink.room(kNumberBytes);
-  const char* end = std::to_chars(at, at + kNumberBytes, value).ptr;
-  const std::string_view written(at, static_cast<std::size_t>(end - at));
-  sink.take(written.size());
+char* write_real(char* at, double value) noexcept {
+  if (!std::isfinite(value)) return copy_text(at, "null");  // JSON has no word for it
+  char* const end = std::to_chars(at, at + kNumberBytes, value).ptr;
   // A reader must see that this is a real, or it would come back from the journal as an integer.
-  if (written.find_first_of(".e") == std::string_view::npos) sink.put(".0");
+  const std::string_view written(at, static_cast<std::size_t>(end - at));
+  return written.find_first_of(".e") == std::string_view::npos ? copy_text(end, ".0") : end;
 }
 
-void put_value(Sink& sink, Fields::Value value) {
-  switch (value.kind()) {
-    case Fields::Kind::null:
-      return sink.put("null");
-    case Fields::Kind::boolean:
-      return sink.put(value.boolean() ? "true" : "false");
-    case Fields::Kind::integer:
-      return put_integer(sink, value.integer());
-    case Fields::Kind::real:
-      return put_real(sink, value.real());
-    case Fields::Kind::text:
-      return put_string(sink, value.text());
-    case Fields::Kind::array: {
-      char separator = '[';
-      for (auto child = value.first(); child; child = child.next()) {
-        sink.put(separator);
-        separator = ',';
-        put_value(sink, child);
-      }
-      return sink.put(separator == '[' ? "[]" : "]");
-    }
-    case Fields::Kind::object: {
-      char separator = '{';
-      for (auto child = value.first(); child; child = child.next()) {
-        sink.put(separator);
-        separator = ',';
-        put_string(sink, child.key());
-        sink.put(':');
-        put_value(sink, child);
-      }
-      return sink.put(separator == '{' ? "{}" : "}");
-    }
-  }
-}
-
-// ── Events ────────────────────────────────────────────────────────────────────
-
-void put_id(Sink& sink, const StreamIdentity& stream, std::uint64_t offset) {
-  sink.put('"');
-  put_escaped(sink, stream.epoch);
-  char suffix[kMaxIdSuffixBytes];
-  sink.put(id_suffix(suffix, offset));
-  sink.put('"');
-}
-
-void put_type(Sink& sink, const Event& event) {
-  sink.put('"');
-  if (event.type == EventType::custom_event && !event.custom_name.empty()) {
-    sink.put("custom.");
-    put_escaped(sink, event.custom_name);
-  } else {
-    sink.put(to_text(event.type));
-  }
-  sink.put('"');
-}
-
-// Writes the members of one object.
-class Members {
- public:
-  explicit Members(Sink& sink) : sink_(sink) {}
-
-  void begin(std::string_view name) {
-    sink_.put(separator_);
-    separator_ = ',';
-    put_string(sink_, name);
-    sink_.put(':');
-  }
-  // An empty text is left out.
-  void text(std::string_view name, std::string_view value) {
-    if (value.empty()) return;
-    begin(name);
-    put_string(sink_, value);
-  }
-  void time(std::string_view name, std::int64_t unix_us) {
-    begin(name);
-    char* at = sink_.room(kTimestampBytes + 2);
-    at[0] = '"';
-    write_timestamp(at + 1, unix_us);
-    at[kTimestampBytes + 1] = '"';
-    sink_.take(kTimestampBytes + 2);
-  }
-  void end() { sink_.put(separator_ == '{' ? "{}" : "}"); }
-
- private:
-  Sink& sink_;
-  char separator_ = '{';
-};
-
-void put_metadata(Sink& sink, const Event& event, const StreamIdentity& stream) {
-  Members metadata(sink);
-  metadata.text("source_service", event.source_service);
-  metadata.text("source_component", event.source_component);
-  metadata.text("host", stream.host);
-  metadata.text("view", event.view);
-  metadata.text("correlation_id", event.correlation_id);
-  metadata.text("trace_id", event.trace_id);
-  if (!event.tags.empty()) {
-    metadata.begin("tags");
-    char separator = '[';
-    for (const std::string& tag : event.tags) {
-      sink.put(separator);
-      separator = ',';
-      put_string(sink, tag);
-    }
-    sink.put(']');
-  }
-  if (!event.custom_fields.empty()) {
-    metadata.begin("custom_fields");
-    put_value(sink, event.custom_fields.root());
-  }
-  if (event.sampled > 1) {
-    metadata.begin("sampled");
-    put_integer(sink, event.sampled);
-  }
-  if (event.attempt > 1) {
-    metadata.begin("attempt");
-    put_integer(sink, event.attempt);
-  }
-  metadata.end();
+// Ends an object or an array whose members each wrote a comma behind them.
+char* close(char* at, char bracket) noexcept {
+  if (at[-1] == ',') --at;
+  *at++ = bracket;
+  return at;
 }
 
 }  // namespace
 
+// Writes at the end of a string. Each function takes the place to write at and returns the one behind what it wrote;
+// only room() may move them. Every function asks for its own room and leaves a block behind it, so that the punctuation
+// between two values needs no asking.
+class JsonSink {
+ public:
+  JsonSink(std::string& out, std::size_t used, std::size_t expected_bytes) : out_(out), start_(used) {
+    const std::size_t needed = used + expected_bytes + kBlockBytes;
+    if (out.size() < needed) out.resize(needed);
+    end_ = out.data() + out.size() - kBlockBytes;
+  }
+
+  [[nodiscard]] char* begin() const noexcept { return out_.data() + start_; }
+  void cut(const char* at) { out_.resize(used(at)); }
+
+  // Room for `bytes` and a block more. Punctuation may have led into the block already, behind end_.
+  [[nodiscard]] char* room(char* at, std::size_t bytes) {
+    return end_ - at >= static_cast<std::ptrdiff_t>(bytes) ? at : grow(at, bytes);
+  }
+
+  char* raw(char* at, std::string_view text) { return copy_text(room(at, text.size()), text); }
+  char* escaped(char* at, std::string_view text);  // without the quotes
+  char* string(char* at, std::string_view text);
+  char* value(char* at, Fields::Value value);
+  char* key(char* at, const QuotedKey& key) {
+    return copy_blocks(room(at, key.quoted().size()), key.text, key.quoted().size());
+  }
+  // A member and a comma. An empty text is left out.
+  char* member(char* at, const QuotedKey& key, std::string_view text);
+  char* member(char* at, const QuotedKey& key, std::uint32_t number);
+
+ private:
+  using Node = Fields::Node;
+  char* value(char* at, const Fields& fields, const Node& node);
+  char* member(char* at, const Fields& fields, const Node& node);
+  char* container(char* at, const Fields& fields, const Node& node);
+
+  [[nodiscard]] std::size_t used(const char* at) const noexcept { return static_cast<std::size_t>(at - out_.data()); }
+  char* grow(char* at, std::size_t bytes);
+
+  std::string& out_;
+  std::size_t start_;
+  char* end_;  // a block follows
+};
+
+// By at least as much as was written, so that a long tree does not grow it for each of its values.
+char* JsonSink::grow(char* at, std::size_t bytes) {
+  constexpr std::size_t kSpare = 256;
+  const std::size_t before = used(at);
+  out_.resize(before + bytes + kBlockBytes + std::max(kSpare, before - start_));
+  end_ = out_.data() + out_.size() - kBlockBytes;
+  return out_.data() + before;
+}
+
+char* JsonSink::escaped(char* at, std::string_view text) {
+  for (;;) {
+    const std::size_t plain = plain_prefix(text);
+    at = copy_text(room(at, plain + kEscapedBytes), text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) return at;
+    at = write_special(at, text);
+  }
+}
+
+char* JsonSink::string(char* at, std::string_view text) {
+  if (all_plain(text)) {
+    at = room(at, text.size() + 2);
+    *at++ = '"';
+    at = copy_text(at, text);
+  } else {
+    at = room(at, 1);
+    *at++ = '"';
+    at = room(escaped(at, text), 1);
+  }
+  *at++ = '"';
+  return at;
+}
+
+char* JsonSink::value(char* at, Fields::Value value) {
+  if (!value) return raw(at, "null");
+  const Fields& fields = *value.fields_;
+  // The root of a Fields that holds nothing has no node.
+  if (value.index_ >= fields.nodes_.size()) return raw(at, "{}");
+  return this->value(at, fields, fields.nodes_[value.index_]);
+}
+
+char* JsonSink::value(char* at, const Fields& fields, const Node& node) {
+  switch (node.kind) {
+    case Fields::Kind::null:
+      return raw(at, "null");
+    case Fields::Kind::boolean:
+      return raw(at, node.boolean ? "true" : "false");
+    case Fields::Kind::integer:
+      at = room(at, kNumberBytes);
+      return std::to_chars(at, at + kNumberBytes, node.integer).ptr;
+    case Fields::Kind::real:
+      return write_real(room(at, kNumberBytes), node.real);
+    case Fields::Kind::text: {
+      const char* const text = fields.text_.data() + node.text.at;
+      if (!node.plain_text) return string(at, {text, node.text.size});
+      return copy_blocks(room(at, node.text.size + std::size_t{2}), text - 1, node.text.size + std::size_t{2});
+    }
+    case Fields::Kind::array:
+    case Fields::Kind::object:
+      return container(at, fields, node);
+  }
+  return at;
+}
+
+char* JsonSink::member(char* at, const Fields& fields, const Node& node) {
+  const char* const key = fields.text_.data() + node.key_at;
+  if (!node.plain_key) {
+    at = string(at, {key, node.key_size});
+    *at++ = ':';
+    return value(at, fields, node);
+  }
+  const bool text_too = node.kind == Fields::Kind::text && node.plain_text;
+  const std::size_t size = node.key_size + std::size_t{3} + (text_too ? node.text.size + std::size_t{2} : 0);
+  at = copy_blocks(room(at, size), key - 1, size);
+  return text_too ? at : value(at, fields, node);
+}
+
+char* JsonSink::container(char* at, const Fields& fields, const Node& node) {
+  const bool named = node.kind == Fields::Kind::object;
+  const Node* const nodes = fields.nodes_.data();
+  at = room(at, 1);
+  *at++ = named ? '{' : '[';
+  for (const Node* child = &node + 1; child != nodes + node.end; child = nodes + child->end) {
+    at = named ? member(at, fields, *child) : value(at, fields, *child);
+    *at++ = ',';
+  }
+  return close(room(at, 1), named ? '}' : ']');
+}
+
+char* JsonSink::member(char* at, const QuotedKey& name, std::string_view text) {
+  if (text.empty()) return at;
+  at = string(key(at, name), text);
+  *at++ = ',';
+  return at;
+}
+
+char* JsonSink::member(char* at, const QuotedKey& name, std::uint32_t number) {
+  at = room(key(at, name), kNumberBytes);
+  at = std::to_chars(at, at + kNumberBytes, number).ptr;
+  *at++ = ',';
+  return at;
+}
+
 void append_json_string(std::string& out, std::string_view text) {
-  Sink sink(out, text.size() + 2);
-  put_string(sink, text);
+  JsonSink sink(out, out.size(), text.size() + 2);
+  sink.cut(sink.string(sink.begin(), text));
 }
 
 void append_json_value(std::string& out, Fields::Value value) {
-  Sink sink(out, 0);
-  put_value(sink, value);
+  JsonSink sink(out, out.size(), 0);
+  sink.cut(sink.value(sink.begin(), value));
 }
 
-void append_event_json(std::string& out, const Event& event, const StreamIdentity& stream) {
-  Sink sink(out, 512 + event.data.bytes());  // a guess that spares growing in the middle
-  Members members(sink);
-  members.begin("id");
-  put_id(sink, stream, event.offset);
-  members.begin("type");
-  put_type(sink, event);
-  members.text("category", to_text(event.category()));
-  members.text("priority", to_text(event.priority));
-  members.text("severity", to_text(event.severity));
-  members.time("timestamp", event.timestamp_us);
-  members.begin("data");
-  put_value(sink, event.data.root());
-  members.text("source_user_id", event.source_user_id);
-  members.text("target_user_id", event.target_user_id);
-  members.begin("metadata");
-  put_metadata(sink, event, stream);
-  if (event.expires_at_us != 0) members.time("expires_at", event.expires_at_us);
-  members.end();
+// ── Events ────────────────────────────────────────────────────────────────────
+
+namespace {
+
+std::string id_head(const std::string& epoch) {
+  std::string head = R"({"id":)";
+  append_json_string(head, epoch);
+  head.pop_back();
+  return head;
+}
+
+// `"key":"text",`
+void append_member(std::string& out, const QuotedKey& key, std::string_view text) {
+  if (text.empty()) return;
+  out += key.quoted();
+  append_json_string(out, text);
+  out += ',';
+}
+
+char* write_time(char* at, std::int64_t unix_us) noexcept {
+  *at++ = '"';
+  write_timestamp(at, unix_us);
+  at += kTimestampBytes;
+  *at++ = '"';
+  return at;
+}
+
+}  // namespace
+
+EventWriter::EventWriter(const StreamIdentity& stream) : stream_(stream), id_head_(id_head(stream.epoch)) {}
+
+const EventWriter::TypePart& EventWriter::part_of(const Event& event) {
+  TypePart& part = parts_[static_cast<std::size_t>(event.type)];
+  if (part.head.empty() || part.priority != event.priority || part.severity != event.severity ||
+      part.source_service != event.source_service || part.source_component != event.source_component ||
+      part.custom_name != event.custom_name)
+    make(part, event);
+  return part;
+}
+
+void EventWriter::make(TypePart& part, const Event& event) const {
+  part.priority = event.priority;
+  part.severity = event.severity;
+  part.source_service = event.source_service;
+  part.source_component = event.source_component;
+  part.custom_name = event.custom_name;
+
+  const bool custom = event.type == EventType::custom_event && !event.custom_name.empty();
+  part.head = "\",";
+  append_member(part.head, "type"_key, custom ? "custom." + event.custom_name : std::string(to_text(event.type)));
+  append_member(part.head, "category"_key, to_text(event.category()));
+  append_member(part.head, "priority"_key, to_text(event.priority));
+  append_member(part.head, "severity"_key, to_text(event.severity));
+  part.head += R"("timestamp":")";
+
+  part.metadata = R"("metadata":{)";
+  append_member(part.metadata, "source_service"_key, event.source_service);
+  append_member(part.metadata, "source_component"_key, event.source_component);
+  append_member(part.metadata, "host"_key, stream_.host);
+}
+
+std::string_view EventWriter::write(const Event& event) {
+  const TypePart& part = part_of(event);
+  JsonSink sink(buffer_, 0, id_head_.size() + kMaxIdSuffixBytes + part.head.size() + kTimestampBytes);
+  char* at = copy_text(sink.begin(), id_head_);
+  at = write_id_suffix(at, event.offset);
+  at = copy_text(at, part.head);
+  timestamps_.write(at, event.timestamp_us);
+  at = sink.raw(at + kTimestampBytes, R"(","data":)");
+  at = sink.value(at, event.data.root());
+  *at++ = ',';
+  at = sink.member(at, "source_user_id"_key, event.source_user_id);
+  at = sink.member(at, "target_user_id"_key, event.target_user_id);
+
+  at = sink.raw(at, part.metadata);
+  at = sink.member(at, "view"_key, event.view);
+  at = sink.member(at, "correlation_id"_key, event.correlation_id);
+  at = sink.member(at, "trace_id"_key, event.trace_id);
+  if (!event.tags.empty()) {
+    at = sink.raw(at, R"("tags":[)");
+    for (const std::string& tag : event.tags) {
+      at = sink.string(at, tag);
+      *at++ = ',';
+    }
+    at = sink.raw(close(at, ']'), ",");
+  }
+  if (!event.custom_fields.empty()) {
+    at = sink.value(sink.key(at, "custom_fields"_key), event.custom_fields.root());
+    *at++ = ',';
+  }
+  if (event.sampled > 1) at = sink.member(at, "sampled"_key, event.sampled);
+  if (event.attempt > 1) at = sink.member(at, "attempt"_key, event.attempt);
+  at = sink.raw(close(at, '}'), ",");
+  if (event.expires_at_us != 0)
+    at = write_time(sink.room(sink.key(at, "expires_at"_key), kTimestampBytes + 2), event.expires_at_us);
+  at = close(sink.room(at, 1), '}');
+  return {buffer_.data(), static_cast<std::size_t>(at - buffer_.data())};
 }
 
 }  // namespace bindcast

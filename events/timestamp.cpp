@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
+
+#include "events/digits.hpp"
 
 namespace bindcast {
 namespace {
@@ -19,13 +22,6 @@ constexpr std::int64_t day_us(int year, unsigned month, unsigned day) {
 
 constexpr std::int64_t kFirst_us = day_us(0, 1, 1);
 constexpr std::int64_t kLast_us = day_us(9999, 12, 31) + kDay_us - 1;
-
-void write_digits(char* out, unsigned value, int count) noexcept {
-  while (count-- > 0) {
-    out[count] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  }
-}
 
 // Takes the front of a text piece by piece; after the first mismatch nothing matches any more.
 class Scanner {
@@ -87,20 +83,35 @@ void write_timestamp(char* out, std::int64_t unix_us) noexcept {
   }
   const chrono::year_month_day date{chrono::sys_days{chrono::days{days}}};
   const auto second = static_cast<unsigned>(rest / kSecond_us);
-  write_digits(out, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  write_2_digits(out, year / 100);
+  write_2_digits(out + 2, year % 100);
   out[4] = '-';
-  write_digits(out + 5, static_cast<unsigned>(date.month()), 2);
+  write_2_digits(out + 5, static_cast<unsigned>(date.month()));
   out[7] = '-';
-  write_digits(out + 8, static_cast<unsigned>(date.day()), 2);
+  write_2_digits(out + 8, static_cast<unsigned>(date.day()));
   out[10] = 'T';
-  write_digits(out + 11, second / 3600, 2);
+  write_2_digits(out + 11, second / 3600);
   out[13] = ':';
-  write_digits(out + 14, second / 60 % 60, 2);
+  write_2_digits(out + 14, second / 60 % 60);
   out[16] = ':';
-  write_digits(out + 17, second % 60, 2);
+  write_2_digits(out + 17, second % 60);
   out[19] = '.';
-  write_digits(out + 20, static_cast<unsigned>(rest % kSecond_us), 6);
+  write_6_digits(out + 20, static_cast<unsigned>(rest % kSecond_us));
   out[26] = 'Z';
+}
+
+void TimestampWriter::write(char* out, std::int64_t unix_us) noexcept {
+  unix_us = std::clamp(unix_us, kFirst_us, kLast_us);
+  std::int64_t fraction_us = unix_us - second_us_;
+  if (fraction_us < 0 || fraction_us >= kSecond_us) {
+    write_timestamp(text_, unix_us);
+    fraction_us = unix_us % kSecond_us;
+    if (fraction_us < 0) fraction_us += kSecond_us;
+    second_us_ = unix_us - fraction_us;
+  }
+  std::memcpy(out, text_, kTimestampBytes);
+  write_6_digits(out + 20, static_cast<std::uint32_t>(fraction_us));
 }
 
 void append_timestamp(std::string& out, std::int64_t unix_us) {

@@ -15,6 +15,16 @@ inline constexpr std::size_t kTimestampBytes = 27;
 // The same, into kTimestampBytes at `out`.
 void write_timestamp(char* out, std::int64_t unix_us) noexcept;
 
+// The same for times of which most lie in the same second as the one before: that second's text is kept.
+class TimestampWriter {
+ public:
+  void write(char* out, std::int64_t unix_us) noexcept;
+
+ private:
+  std::int64_t second_us_ = 0;  // where the second of text_ begins
+  char text_[kTimestampBytes + 1] = "1970-01-01T00:00:00.000000Z";
+};
+
 // Reads an RFC 3339 date and time with any offset; digits after the microsecond are cut off. Empty when the text is
 // anything else or names a day that does not exist.
 [[nodiscard]] std::optional<std::int64_t> timestamp_from(std::string_view text) noexcept;

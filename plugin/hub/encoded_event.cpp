@@ -3,23 +3,20 @@
 #include <cstring>
 #include <utility>
 
-#include "events/json.hpp"
-
 namespace bindcast {
 
 EncodedRef EventEncoder::encode(const Event& event, EventRef kept, std::uint64_t folded) {
-  text_.clear();
-  append_event_json(text_, event, stream_);
+  const std::string_view text = writer_.write(event);
   auto made = std::make_shared<EncodedEvent>();
   made->type = event.type;
   made->priority = event.priority;
   made->offset = event.offset;
   made->folded = folded;
-  made->held = HeldBytes(held_, sizeof(EncodedEvent) + text_.size() + (kept ? kept->bytes() : 0));
+  made->held = HeldBytes(held_, sizeof(EncodedEvent) + text.size() + (kept ? kept->bytes() : 0));
   made->event = std::move(kept);
-  made->buffer.reset(new unsigned char[EncodedEvent::kHeadroom + text_.size()]);
-  made->json_bytes = text_.size();
-  std::memcpy(made->payload(), text_.data(), text_.size());
+  made->buffer.reset(new unsigned char[EncodedEvent::kHeadroom + text.size()]);
+  made->json_bytes = text.size();
+  std::memcpy(made->payload(), text.data(), text.size());
   return made;
 }
 

@@ -8,11 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <utility>
 
 #include "events/event.hpp"
+#include "events/json.hpp"
 
 namespace bindcast {
 
@@ -58,18 +58,17 @@ struct EncodedEvent {
 };
 using EncodedRef = std::shared_ptr<const EncodedEvent>;
 
-// Writes events as EncodedEvents; keeps its buffer between them.
+// Writes events as EncodedEvents. `stream` must outlive it unchanged.
 class EventEncoder {
  public:
-  explicit EventEncoder(const StreamIdentity& stream) : stream_(stream) {}
+  explicit EventEncoder(const StreamIdentity& stream) : writer_(stream) {}
   // `kept`: the same event, where it is to be kept; else empty.
   [[nodiscard]] EncodedRef encode(const Event& event, EventRef kept, std::uint64_t folded = 0);
   // What the events encoded here hold, as long as they live, and what others add to it.
   [[nodiscard]] std::size_t& held() noexcept { return held_; }
 
  private:
-  const StreamIdentity& stream_;
-  std::string text_;
+  EventWriter writer_;
   std::size_t held_ = 0;
 };
 

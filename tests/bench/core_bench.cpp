@@ -138,11 +138,10 @@ const std::vector<Event>& record_updates() {
 // ── JSON ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void write_json(benchmark::State& state, const std::vector<Event>& events) {
-  std::string text;
+  bindcast::EventWriter writer(stream());
   std::size_t at = 0, bytes = 0;
   for (auto _ : state) {
-    text.clear();
-    bindcast::append_event_json(text, events[at], stream());
+    const std::string_view text = writer.write(events[at]);
     benchmark::DoNotOptimize(text.data());
     bytes += text.size();
     at = (at + 1) % events.size();
@@ -275,7 +274,8 @@ constexpr std::string_view kBatchHead =
 const std::vector<std::string>& query_jsons() {
   static const auto made = [] {
     std::vector<std::string> all;
-    for (const Event& event : query_events()) bindcast::append_event_json(all.emplace_back(), event, stream());
+    bindcast::EventWriter writer(stream());
+    for (const Event& event : query_events()) all.emplace_back(writer.write(event));
     return all;
   }();
   return made;

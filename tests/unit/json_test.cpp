@@ -64,6 +64,11 @@ const std::vector<HostileText>& hostile_texts() {
   return texts;
 }
 
+void append_event_json(std::string& out, const Event& event, const StreamIdentity& stream) {
+  EventWriter writer(stream);
+  out += writer.write(event);
+}
+
 json_t* parse(const std::string& text) {
   json_error_t error;
   json_t* value =
