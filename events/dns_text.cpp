@@ -1,9 +1,14 @@
 // DNS data as text. See dns_text.hpp.
 #include "events/dns_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <utility>
+
+#include "events/digits.hpp"
+#include "events/plain_text.hpp"
 
 namespace bindcast {
 namespace {
@@ -40,12 +45,20 @@ constexpr Entry kRcodeNames[] = {
     {19, "BADMODE"}, {20, "BADNAME"},   {21, "BADALG"},  {22, "BADTRUNC"}, {23, "BADCOOKIE"},
 };
 
+// A name in a row of constant length, so that copying it takes no call. `size` 0: there is none.
+struct CodeName {
+  char text[kMaxCodeText];
+  std::uint8_t size;
+};
+
 // The names of small numbers, indexed by the number: the hot path looks up a type and an rcode for every query.
 template <std::size_t size, std::size_t count>
-constexpr std::array<std::string_view, size> make_index(const Entry (&entries)[count]) {
-  std::array<std::string_view, size> index{};
-  for (const Entry& entry : entries) {
-    if (entry.first < size) index[entry.first] = entry.second;
+constexpr std::array<CodeName, size> make_index(const Entry (&entries)[count]) {
+  std::array<CodeName, size> index{};
+  for (const auto& [code, name] : entries) {
+    if (code >= size) continue;
+    std::ranges::copy(name, index[code].text);
+    index[code].size = static_cast<std::uint8_t>(name.size());
   }
   return index;
 }
@@ -54,49 +67,50 @@ constexpr auto kTypeIndex = make_index<265>(kTypeNames);
 constexpr auto kClassIndex = make_index<256>(kClassNames);
 constexpr auto kRcodeIndex = make_index<24>(kRcodeNames);
 
-void append_number(std::string& out, unsigned value) {
-  char digits[10];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-}
-
-void append_coded(std::string& out, std::span<const std::string_view> index, std::uint16_t code,
-                  std::string_view prefix) {
-  if (code < index.size() && !index[code].empty()) {
-    out.append(index[code]);
-    return;
+char* write_coded(char* out, std::span<const CodeName> index, std::uint16_t code, std::string_view prefix) noexcept {
+  if (code < index.size() && index[code].size != 0) {
+    std::memcpy(out, index[code].text, kMaxCodeText);
+    return out + index[code].size;
   }
-  out.append(prefix);
-  append_number(out, code);
+  out = copy_text(out, prefix);
+  return std::to_chars(out, out + 5, code).ptr;
 }
 
 constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::size_t kMaxLabelBytes = 63;
 
-bool is_name(std::span<const std::uint8_t> wire) noexcept {
-  if (wire.size() > kMaxNameBytes) return false;
-  std::size_t at = 0;
-  while (at < wire.size() && wire[at] != 0) {
-    if (wire[at] > kMaxLabelBytes) return false;
-    at += wire[at] + 1U;
+// How a byte of a label is written. What needs a backslash in a master file is the same set as BIND's, so that one name
+// has one text everywhere.
+enum Escape : std::uint8_t { kNone = 0, kBackslash = 1, kDecimal = 2 };
+
+constexpr auto kEscapes = [] {
+  std::array<Escape, 256> escapes{};
+  for (std::size_t byte = 0; byte < escapes.size(); ++byte)
+    if (byte <= 0x20 || byte >= 0x7f) escapes[byte] = kDecimal;
+  for (const char c : std::string_view("\"$().;@\\")) escapes[static_cast<unsigned char>(c)] = kBackslash;
+  return escapes;
+}();
+
+char* write_escaped_label(char* out, std::span<const std::uint8_t> label) noexcept {
+  for (const std::uint8_t byte : label) {
+    if (kEscapes[byte] != kNone) *out++ = '\\';
+    if (kEscapes[byte] == kDecimal) {
+      *out++ = static_cast<char>('0' + byte / 100);
+      out = write_2_digits(out, byte % 100U);
+    } else {
+      *out++ = static_cast<char>(byte);
+    }
   }
-  return at + 1 == wire.size();
+  return out;
 }
 
-// What needs a backslash in a master file; the same set as BIND's, so that one name has one text everywhere.
-bool is_special(std::uint8_t byte) noexcept {
-  switch (byte) {
-    case '"':
-    case '$':
-    case '(':
-    case ')':
-    case '.':
-    case ';':
-    case '@':
-    case '\\':
-      return true;
-    default:
-      return false;
+char* write_label(char* out, std::span<const std::uint8_t> label) noexcept {
+  unsigned escapes = kNone;
+  for (std::size_t i = 0; i < label.size(); ++i) {
+    out[i] = static_cast<char>(label[i]);
+    escapes |= kEscapes[label[i]];
   }
+  return escapes == kNone ? out + label.size() : write_escaped_label(out, label);
 }
 
 char lower(char c) noexcept {
@@ -168,7 +182,41 @@ bool same_rest(NameReader a, NameReader b) noexcept {
   }
 }
 
-void append_v6(std::string& out, const std::uint8_t* bytes) {
+// An octet in decimal, in a row of constant length.
+struct Octet {
+  char text[3];
+  std::uint8_t size;
+};
+
+constexpr auto kOctets = [] {
+  std::array<Octet, 256> octets{};
+  for (unsigned value = 0; value < octets.size(); ++value) {
+    char* at = octets[value].text;
+    if (value >= 100) *at++ = static_cast<char>('0' + value / 100);
+    if (value >= 10) *at++ = static_cast<char>('0' + value / 10 % 10);
+    *at++ = static_cast<char>('0' + value % 10);
+    octets[value].size = static_cast<std::uint8_t>(at - octets[value].text);
+  }
+  return octets;
+}();
+
+char* write_v4(char* out, const std::uint8_t* bytes) noexcept {
+  for (int i = 0; i < 4; ++i) {
+    const Octet& octet = kOctets[bytes[i]];
+    std::memcpy(out, octet.text, sizeof octet.text);
+    out += octet.size;
+    *out++ = '.';
+  }
+  return out - 1;
+}
+
+char* write_hex(char* out, unsigned group) noexcept {
+  int shift = group >= 0x1000 ? 12 : group >= 0x100 ? 8 : group >= 0x10 ? 4 : 0;
+  for (; shift >= 0; shift -= 4) *out++ = "0123456789abcdef"[group >> shift & 15];
+  return out;
+}
+
+char* write_v6(char* out, const std::uint8_t* bytes) noexcept {
   std::array<unsigned, 8> groups{};
   for (std::size_t i = 0; i < groups.size(); ++i) groups[i] = bytes[2 * i] * 256U + bytes[2 * i + 1];
 
@@ -182,80 +230,63 @@ void append_v6(std::string& out, const std::uint8_t* bytes) {
   }
   const bool mapped = gap_at == 0 && gap_size == 5 && groups[5] == 0xffff;
 
-  char text[4];
   const std::size_t hex_groups = mapped ? 6 : groups.size();
   for (std::size_t i = 0; i < hex_groups; ++i) {
     if (i == gap_at) {
-      out.append("::");
+      out = copy_text(out, "::");
       i += gap_size - 1;
       continue;
     }
-    if (i != 0 && out.back() != ':') out.push_back(':');
-    out.append(text, std::to_chars(text, text + sizeof text, groups[i], 16).ptr);
+    if (i != 0 && out[-1] != ':') *out++ = ':';
+    out = write_hex(out, groups[i]);
   }
-  if (mapped) {
-    out.push_back(':');
-    append_address(out, 4, bytes + 12);
-  }
+  if (!mapped) return out;
+  *out++ = ':';
+  return write_v4(out, bytes + 12);
 }
 
 }  // namespace
 
-bool append_name(std::string& out, std::span<const std::uint8_t> wire) {
-  if (!is_name(wire)) return false;
-  if (wire.size() == 1) {
-    out.push_back('.');
-    return true;
-  }
-  for (std::size_t at = 0; wire[at] != 0;) {
-    if (at != 0) out.push_back('.');
-    const std::size_t end = at + wire[at] + 1U;
-    for (++at; at < end; ++at) {
-      const std::uint8_t byte = wire[at];
-      if (byte <= 0x20 || byte >= 0x7f) {
-        const char escaped[] = {'\\', static_cast<char>('0' + byte / 100), static_cast<char>('0' + byte / 10 % 10),
-                                static_cast<char>('0' + byte % 10)};
-        out.append(escaped, sizeof escaped);
-        continue;
-      }
-      if (is_special(byte)) out.push_back('\\');
-      out.push_back(static_cast<char>(byte));
+char* write_name(char* out, std::span<const std::uint8_t> wire) noexcept {
+  if (wire.size() > kMaxNameBytes) return out;
+  char* at = out;
+  while (!wire.empty()) {
+    const std::size_t size = wire.front();
+    wire = wire.subspan(1);
+    if (size == 0) {
+      if (!wire.empty()) break;
+      if (at == out) *at++ = '.';
+      return at;
     }
+    if (size > kMaxLabelBytes || size > wire.size()) break;
+    if (at != out) *at++ = '.';
+    at = write_label(at, wire.first(size));
+    wire = wire.subspan(size);
   }
-  return true;
+  return out;
 }
 
-void append_rrtype(std::string& out, std::uint16_t type) {
+char* write_rrtype(char* out, std::uint16_t type) noexcept {
   // The two numbers beyond the index.
   if (type >= kTypeIndex.size()) {
     for (const Entry& entry : kTypeNames) {
-      if (entry.first == type) {
-        out.append(entry.second);
-        return;
-      }
+      if (entry.first == type) return copy_text(out, entry.second);
     }
   }
-  append_coded(out, kTypeIndex, type, "TYPE");
+  return write_coded(out, kTypeIndex, type, "TYPE");
 }
 
-void append_rrclass(std::string& out, std::uint16_t rrclass) {
-  append_coded(out, kClassIndex, rrclass, "CLASS");
+char* write_rrclass(char* out, std::uint16_t rrclass) noexcept {
+  return write_coded(out, kClassIndex, rrclass, "CLASS");
 }
 
-void append_rcode(std::string& out, std::uint16_t rcode) {
-  append_coded(out, kRcodeIndex, rcode, "RCODE");
+char* write_rcode(char* out, std::uint16_t rcode) noexcept {
+  return write_coded(out, kRcodeIndex, rcode, "RCODE");
 }
 
-void append_address(std::string& out, int family, const std::uint8_t* bytes) {
-  if (family == 6) {
-    append_v6(out, bytes);
-    return;
-  }
-  if (family != 4) return;
-  for (int i = 0; i < 4; ++i) {
-    if (i != 0) out.push_back('.');
-    append_number(out, bytes[i]);
-  }
+char* write_address(char* out, int family, const std::uint8_t* bytes) noexcept {
+  if (family == 6) return write_v6(out, bytes);
+  return family == 4 ? write_v4(out, bytes) : out;
 }
 
 bool name_equal(std::string_view a, std::string_view b) noexcept {

@@ -4,23 +4,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace bindcast {
 
-// Appends an uncompressed wire-form name in presentation form without the final dot ("." for the root), lower case is
-// not forced; dots, backslashes and unprintable bytes inside labels are escaped as in RFC 1035 section 5.1.
-// Returns false, appending nothing, when the bytes are not a name.
-bool append_name(std::string& out, std::span<const std::uint8_t> wire);
+// Each write_… puts text at `out` and returns its end. There must be room for as many bytes as is said with it, all of
+// which may be used.
+
+// An uncompressed wire-form name in presentation form without the final dot ("." for the root), lower case is not
+// forced; dots, backslashes and unprintable bytes inside labels are escaped as in RFC 1035 section 5.1. Nothing, which
+// no name is, when the bytes are not a name.
+[[nodiscard]] constexpr std::size_t max_name_text(std::size_t wire_bytes) noexcept {
+  return 4 * wire_bytes;
+}
+inline constexpr std::size_t kMaxNameText = max_name_text(255);
+[[nodiscard]] char* write_name(char* out, std::span<const std::uint8_t> wire) noexcept;
 
 // "A", "TYPE65280"; "IN", "CLASS300"; "NOERROR", "BADVERS", "RCODE77".
-void append_rrtype(std::string& out, std::uint16_t type);
-void append_rrclass(std::string& out, std::uint16_t rrclass);
-void append_rcode(std::string& out, std::uint16_t rcode);
+inline constexpr std::size_t kMaxCodeText = 15;
+[[nodiscard]] char* write_rrtype(char* out, std::uint16_t type) noexcept;
+[[nodiscard]] char* write_rrclass(char* out, std::uint16_t rrclass) noexcept;
+[[nodiscard]] char* write_rcode(char* out, std::uint16_t rcode) noexcept;
 
-// family: 4 or 6; `bytes` holds 4 or 16 bytes.
-void append_address(std::string& out, int family, const std::uint8_t* bytes);
+// family: 4 or 6, else nothing is written; `bytes` holds 4 or 16 bytes.
+inline constexpr std::size_t kMaxAddressText = 48;
+[[nodiscard]] char* write_address(char* out, int family, const std::uint8_t* bytes) noexcept;
 
 // Is `name` equal to or below `ancestor`? Both in presentation form, a final dot is ignored, ASCII case is ignored,
 // escapes are respected ("a\.b" is one label). Everything is under the root "." (and "").

@@ -66,8 +66,8 @@ void Intake::update_interest() {
 
 bool Intake::ignored(const QueryView& query) const {
   if (ignored_names_.empty()) return false;
-  std::string name;
-  append_name(name, query.qname);
+  char text[kMaxNameText];
+  const std::string_view name(text, write_name(text, query.qname));
   return std::ranges::any_of(ignored_names_, [&](const std::string& above) { return name_under(name, above); });
 }
 
