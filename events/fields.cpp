@@ -105,13 +105,7 @@ void Fields::clear() noexcept {
 // The root. Not before the first value, and again after the content was moved away.
 void Fields::start() {
   nodes_.reserve(kFirstNodes);
-  nodes_.push_back({.kind = Kind::object,
-                    .plain_key = true,
-                    .plain_text = true,
-                    .key_at = 0,
-                    .key_size = 0,
-                    .end = 1,
-                    .integer = 0});
+  nodes_.emplace_back().end = kOpen;
   open_.reserve(4);
   open_.assign(1, 0);
   text_used_ = 0;
@@ -134,11 +128,11 @@ Fields::Node* Fields::append(Kind kind, Key key, std::size_t text_bytes) {
 
   const bool named = nodes_[container].kind == Kind::object;
   const auto end = static_cast<std::uint32_t>(nodes_.size() + 1);
-  Node& node = nodes_.emplace_back(
-      Node{.kind = kind, .plain_key = true, .plain_text = true, .key_at = 0, .key_size = 0, .end = end, .integer = 0});
+  // Filled in where it stays: a copy of one just written member by member waits for all of them.
+  Node& node = nodes_.emplace_back();
+  node.kind = kind;
+  node.end = end;
   if (named) store_key(node, key);
-  // Open containers reach to the last value, so that a Fields can be read at any moment.
-  for (const std::uint32_t open : open_) nodes_[open].end = end;
   return &node;
 }
 
@@ -149,10 +143,10 @@ void Fields::store_key(Node& node, Key key) {
   if (key.quoted_) {
     std::memcpy(at, key.text_, kBlockBytes);
   } else {
-    const std::string_view text(key.text_, key.size_);
-    node.plain_key = all_plain(text);
     at[0] = '"';
-    std::memcpy(copy_text(at + 1, text), "\":", 2);
+    char* const end = copy_text(at + 1, {key.text_, key.size_});
+    node.plain_key = all_plain(at + 1, key.size_);
+    std::memcpy(end, "\":", 2);
   }
   text_used_ += node.key_size + 3;
 }
@@ -167,7 +161,7 @@ void Fields::end_text(const char* begin, char* end) {
   Node& node = nodes_.back();
   node.text.at = static_cast<std::uint32_t>(text_used_ + 1);
   node.text.size = static_cast<std::uint32_t>(end - begin);
-  node.plain_text = all_plain({begin, node.text.size});
+  node.plain_text = all_plain(begin, node.text.size);
   *end = '"';
   text_used_ += node.text.size + std::size_t{2};
 }
@@ -198,8 +192,9 @@ Fields& Fields::add_null(Key key) {
 
 Fields& Fields::begin(Kind kind, Key key) {
   const auto index = static_cast<std::uint32_t>(std::max<std::size_t>(nodes_.size(), 1));
-  const bool taken = open_.size() < kMaxOpen && append(kind, key) != nullptr;
-  open_.push_back(taken ? index : kLeftOut);
+  Node* const node = open_.size() < kMaxOpen ? append(kind, key) : nullptr;
+  if (node != nullptr) node->end = kOpen;
+  open_.push_back(node != nullptr ? index : kLeftOut);
   return *this;
 }
 
@@ -211,7 +206,9 @@ Fields& Fields::begin_array(Key key) {
 }
 
 Fields& Fields::end() {
-  if (open_.size() > 1) open_.pop_back();
+  if (open_.size() <= 1) return *this;
+  if (open_.back() != kLeftOut) nodes_[open_.back()].end = static_cast<std::uint32_t>(nodes_.size());
+  open_.pop_back();
   return *this;
 }
 

@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,19 +122,25 @@ class Fields {
   friend class JsonSink;
 
   struct Node {
-    Kind kind;
-    bool plain_key, plain_text;  // may be copied into JSON as they are
-    std::uint32_t key_at, key_size;
-    std::uint32_t end;  // containers: index one past the last descendant; others: own index + 1
+    Kind kind = Kind::object;
+    bool plain_key = true, plain_text = true;  // may be copied into JSON as they are
+    std::uint32_t key_at = 0, key_size = 0;
+    std::uint32_t end = 0;  // containers: index one past the last descendant, or kOpen; others: own index + 1
     union {
       bool boolean;
-      std::int64_t integer;
+      std::int64_t integer = 0;
       double real;
       struct {
         std::uint32_t at, size;
       } text;
     };
   };
+  // In `end`: whatever is appended next belongs to this container, so that all can be read at any moment.
+  static constexpr std::uint32_t kOpen = std::numeric_limits<std::uint32_t>::max();
+
+  [[nodiscard]] std::uint32_t end_of(const Node& node) const noexcept {
+    return std::min(node.end, static_cast<std::uint32_t>(nodes_.size()));
+  }
   void start();
   void grow(std::size_t bytes);
   Node* append(Kind kind, Key key, std::size_t text_bytes = 0);  // null: it does not fit, or its container did not
@@ -181,11 +188,11 @@ inline std::string_view Fields::Value::text() const noexcept {
 inline Fields::Value Fields::Value::first() const noexcept {
   Value child;
   if (fields_ == nullptr || index_ >= fields_->nodes_.size()) return child;
-  const Node& node = fields_->nodes_[index_];
-  if (node.end == index_ + 1) return child;
+  const std::uint32_t end = fields_->end_of(fields_->nodes_[index_]);
+  if (end == index_ + 1) return child;
   child.fields_ = fields_;
   child.index_ = index_ + 1;
-  child.end_ = node.end;
+  child.end_ = end;
   return child;
 }
 

@@ -181,15 +181,9 @@ char* JsonSink::escaped(char* at, std::string_view text) {
 }
 
 char* JsonSink::string(char* at, std::string_view text) {
-  if (all_plain(text)) {
-    at = room(at, text.size() + 2);
-    *at++ = '"';
-    at = copy_text(at, text);
-  } else {
-    at = room(at, 1);
-    *at++ = '"';
-    at = room(escaped(at, text), 1);
-  }
+  at = room(at, 1);
+  *at++ = '"';
+  at = escaped(at, text);
   *at++ = '"';
   return at;
 }
@@ -240,11 +234,12 @@ char* JsonSink::member(char* at, const Fields& fields, const Node& node) {
 
 char* JsonSink::container(char* at, const Fields& fields, const Node& node) {
   const bool named = node.kind == Fields::Kind::object;
-  const Node* const nodes = fields.nodes_.data();
   at = room(at, 1);
   *at++ = named ? '{' : '[';
-  for (const Node* child = &node + 1; child != nodes + node.end; child = nodes + child->end) {
-    at = named ? member(at, fields, *child) : value(at, fields, *child);
+  const Node* const nodes = fields.nodes_.data();
+  const std::size_t end = fields.end_of(node);
+  for (auto child = static_cast<std::size_t>(&node - nodes) + 1; child < end; child = nodes[child].end) {
+    at = named ? member(at, fields, nodes[child]) : value(at, fields, nodes[child]);
     *at++ = ',';
   }
   return close(room(at, 1), named ? '}' : ']');

@@ -1,5 +1,5 @@
-// Text that JSON takes as it is, and copying it. Nearly all keys and texts of events are such, so what is asked of them
-// here is asked eight bytes at a time. Pure; any thread.
+// Text that JSON takes as it is, and copying it. Nearly all keys and texts of events are such, and short. Pure; any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -28,9 +28,8 @@ constexpr bool any_special(std::uint64_t bytes) noexcept {
   return ((bytes | (bytes - kOnes * 0x20) | (quote - kOnes) | (slash - kOnes)) & kTops) != 0;
 }
 
-template <typename Word>
-std::uint64_t load(const char* at) noexcept {
-  Word word;
+inline std::uint64_t load(const char* at) noexcept {
+  std::uint64_t word;
   std::memcpy(&word, at, sizeof word);
   return word;
 }
@@ -46,32 +45,11 @@ void copy_ends(char* to, const char* from, std::size_t size) noexcept {
 
 }  // namespace plain_text
 
-// Can the whole text be copied as it is? Words at both ends of a short text overlap instead of a loop over its tail.
-inline bool all_plain(std::string_view text) noexcept {
-  using namespace plain_text;
-  const char* const data = text.data();
-  const std::size_t size = text.size();
-  if (size >= 8) {
-    for (std::size_t at = 0; at + 8 <= size; at += 8) {
-      if (any_special(load<std::uint64_t>(data + at))) return false;
-    }
-    return !any_special(load<std::uint64_t>(data + size - 8));
-  }
-  if (size >= 4) {
-    return !any_special(load<std::uint32_t>(data) << 32 | load<std::uint32_t>(data + size - 4));
-  }
-  if (size >= 2) {
-    constexpr std::uint64_t kSpaces = (kOnes * ' ') << 32;
-    return !any_special(kSpaces | load<std::uint16_t>(data) << 16 | load<std::uint16_t>(data + size - 2));
-  }
-  return size == 0 || is_plain(*data);
-}
-
 // The length of the leading part that can be copied as it is.
 inline std::size_t plain_prefix(std::string_view text) noexcept {
   using namespace plain_text;
   std::size_t at = 0;
-  while (at + 8 <= text.size() && !any_special(load<std::uint64_t>(text.data() + at))) at += 8;
+  while (at + 8 <= text.size() && !any_special(load(text.data() + at))) at += 8;
   while (at < text.size() && is_plain(text[at])) ++at;
   return at;
 }
@@ -97,7 +75,8 @@ inline char* copy_text(char* to, std::string_view text) noexcept {
   return to + size;
 }
 
-// The same in whole blocks, where both sides have kBlockBytes more than the text: read and written past its end.
+// For text in a buffer that goes on for kBlockBytes behind it: read and written past its end, which spares telling
+// lengths apart.
 inline constexpr std::size_t kBlockBytes = 32;
 
 inline char* copy_blocks(char* to, const char* from, std::size_t size) noexcept {
@@ -108,6 +87,18 @@ inline char* copy_blocks(char* to, const char* from, std::size_t size) noexcept 
     from += kBlockBytes;
   } while (to < end);
   return end;
+}
+
+// Can the whole text be copied as it is?
+inline bool all_plain(const char* text, std::size_t size) noexcept {
+  using namespace plain_text;
+  for (; size > 8; text += 8, size -= 8) {
+    if (any_special(load(text))) return false;
+  }
+  // What lies behind the text counts as spaces.
+  static constexpr char kMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  const std::uint64_t mask = load(kMasks + 8 - size);
+  return !any_special((load(text) & mask) | (kOnes * ' ' & ~mask));
 }
 
 }  // namespace bindcast
