@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
 constexpr std::size_t kMaxOpen = 64;
-// In `open_`: a container that was left out.
-constexpr std::uint32_t kLeftOut = std::numeric_limits<std::uint32_t>::max();
 
 // A query event holds about 25 values and 400 bytes of text.
 constexpr std::size_t kFirstNodes = 32;
@@ -88,8 +86,7 @@ Fields::Value Fields::find(std::string_view path) const noexcept {
 
 std::size_t Fields::bytes() const noexcept {
   static const std::size_t kInPlace = std::string().capacity();
-  return nodes_.capacity() * sizeof(Node) + open_.capacity() * sizeof(std::uint32_t) +
-         (text_.capacity() > kInPlace ? text_.capacity() + 1 : 0);
+  return nodes_.capacity() * sizeof(Node) + (text_.capacity() > kInPlace ? text_.capacity() + 1 : 0);
 }
 
 // ── Building ──────────────────────────────────────────────────────────────────
@@ -98,7 +95,6 @@ Fields::Fields() = default;
 
 void Fields::clear() noexcept {
   nodes_.clear();
-  open_.clear();
   text_used_ = 0;
 }
 
@@ -106,8 +102,9 @@ void Fields::clear() noexcept {
 void Fields::start() {
   nodes_.reserve(kFirstNodes);
   nodes_.emplace_back().end = kOpen;
-  open_.reserve(4);
-  open_.assign(1, 0);
+  innermost_ = left_out_ = 0;
+  open_ = 1;
+  in_array_ = false;
   text_used_ = 0;
   if (text_.size() < kFirstText) text_.resize(kFirstText);
 }
@@ -118,52 +115,48 @@ void Fields::grow(std::size_t bytes) {
 
 Fields::Node* Fields::append(Kind kind, Key key, std::size_t text_bytes) {
   if (nodes_.empty()) start();
-  const std::uint32_t container = open_.back();
-  if (container == kLeftOut) return nullptr;
+  if (left_out_ != 0) return nullptr;
   constexpr std::size_t kQuotes = 5;  // and a colon
   const std::size_t bytes = kQuotes + key.size_ + text_bytes;
   const std::size_t used = text_used_ + (nodes_.size() + 1) * sizeof(Node);
   if (used > kMaxBytes || bytes > kMaxBytes - used) return nullptr;
   if (text_.size() - text_used_ < bytes + kBlockBytes) grow(bytes + kBlockBytes);
 
-  const bool named = nodes_[container].kind == Kind::object;
   const auto end = static_cast<std::uint32_t>(nodes_.size() + 1);
   // Filled in where it stays: a copy of one just written member by member waits for all of them.
   Node& node = nodes_.emplace_back();
   node.kind = kind;
   node.end = end;
-  if (named) store_key(node, key);
-  return &node;
-}
+  if (in_array_) return &node;
 
-void Fields::store_key(Node& node, Key key) {
-  char* const at = text_.data() + text_used_;
+  node.plain_key = key.quoted_ != 0;
   node.key_at = static_cast<std::uint32_t>(text_used_ + 1);
   node.key_size = static_cast<std::uint32_t>(key.size_);
-  if (key.quoted_) {
+  char* const at = text_.data() + text_used_;
+  text_used_ += key.size_ + 3;
+  if (key.quoted_ != 0) {
     std::memcpy(at, key.text_, kBlockBytes);
   } else {
     at[0] = '"';
-    char* const end = copy_text(at + 1, {key.text_, key.size_});
-    node.plain_key = all_plain(at + 1, key.size_);
-    std::memcpy(end, "\":", 2);
+    std::memcpy(copy_text(at + 1, {key.text_, key.size_}), "\":", 2);
   }
-  text_used_ += node.key_size + 3;
+  return &node;
 }
 
 char* Fields::begin_text(Key key, std::size_t max_bytes) {
-  if (append(Kind::text, key, max_bytes) == nullptr) return nullptr;
-  text_[text_used_] = '"';
-  return text_.data() + text_used_ + 1;
+  Node* const node = append(Kind::text, key, max_bytes);
+  if (node == nullptr) return nullptr;
+  char* const at = text_.data() + text_used_;
+  *at = '"';
+  node->text.at = static_cast<std::uint32_t>(++text_used_);
+  return at + 1;
 }
 
-void Fields::end_text(const char* begin, char* end) {
-  Node& node = nodes_.back();
-  node.text.at = static_cast<std::uint32_t>(text_used_ + 1);
-  node.text.size = static_cast<std::uint32_t>(end - begin);
-  node.plain_text = all_plain(begin, node.text.size);
+void Fields::end_text(char* end) {
   *end = '"';
-  text_used_ += node.text.size + std::size_t{2};
+  const auto used = static_cast<std::size_t>(end - text_.data());
+  nodes_.back().text.size = static_cast<std::uint32_t>(used - text_used_);
+  text_used_ = used + 1;
 }
 
 Fields& Fields::add(Key key, std::string_view text) {
@@ -191,10 +184,18 @@ Fields& Fields::add_null(Key key) {
 }
 
 Fields& Fields::begin(Kind kind, Key key) {
-  const auto index = static_cast<std::uint32_t>(std::max<std::size_t>(nodes_.size(), 1));
-  Node* const node = open_.size() < kMaxOpen ? append(kind, key) : nullptr;
-  if (node != nullptr) node->end = kOpen;
-  open_.push_back(node != nullptr ? index : kLeftOut);
+  if (nodes_.empty()) start();
+  const auto index = static_cast<std::uint32_t>(nodes_.size());
+  Node* const node = open_ < kMaxOpen ? append(kind, key) : nullptr;
+  if (node == nullptr) {
+    ++left_out_;
+    return *this;
+  }
+  node->end = kOpen;
+  node->parent = innermost_;
+  innermost_ = index;
+  ++open_;
+  in_array_ = kind == Kind::array;
   return *this;
 }
 
@@ -206,9 +207,16 @@ Fields& Fields::begin_array(Key key) {
 }
 
 Fields& Fields::end() {
-  if (open_.size() <= 1) return *this;
-  if (open_.back() != kLeftOut) nodes_[open_.back()].end = static_cast<std::uint32_t>(nodes_.size());
-  open_.pop_back();
+  if (nodes_.empty()) return *this;
+  if (left_out_ != 0) {
+    --left_out_;
+  } else if (open_ > 1) {
+    Node& closed = nodes_[innermost_];
+    closed.end = static_cast<std::uint32_t>(nodes_.size());
+    innermost_ = closed.parent;
+    in_array_ = nodes_[innermost_].kind == Kind::array;
+    --open_;
+  }
   return *this;
 }
 

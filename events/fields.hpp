@@ -95,7 +95,7 @@ class Fields {
   // kBlockBytes more behind the text.
   template <typename Write>
   Fields& add_text_with(Key key, std::size_t max_bytes, const Write& write) {
-    if (char* const at = begin_text(key, max_bytes)) end_text(at, write(at));
+    if (char* const at = begin_text(key, max_bytes)) end_text(write(at));
     return *this;
   }
   Fields& add_integer(Key key, std::int64_t value);
@@ -123,13 +123,14 @@ class Fields {
 
   struct Node {
     Kind kind = Kind::object;
-    bool plain_key = true, plain_text = true;  // may be copied into JSON as they are
+    bool plain_key = true;  // known to need no escape in JSON
     std::uint32_t key_at = 0, key_size = 0;
     std::uint32_t end = 0;  // containers: index one past the last descendant, or kOpen; others: own index + 1
     union {
       bool boolean;
       std::int64_t integer = 0;
       double real;
+      std::uint32_t parent;  // of a container
       struct {
         std::uint32_t at, size;
       } text;
@@ -144,15 +145,18 @@ class Fields {
   void start();
   void grow(std::size_t bytes);
   Node* append(Kind kind, Key key, std::size_t text_bytes = 0);  // null: it does not fit, or its container did not
-  void store_key(Node& node, Key key);
   char* begin_text(Key key, std::size_t max_bytes);
-  void end_text(const char* begin, char* end);
+  void end_text(char* end);
   Fields& begin(Kind kind, Key key);
 
-  std::vector<Node> nodes_;          // pre-order; nodes_[0] is the root object, made with the first value
-  std::vector<std::uint32_t> open_;  // indices of open containers, the root first
-  std::string text_;                 // always at least kBlockBytes longer than what is used of it
+  std::vector<Node> nodes_;  // pre-order; nodes_[0] is the root object, made with the first value
+  std::string text_;         // always at least kBlockBytes longer than what is used of it
   std::size_t text_used_ = 0;
+  // The innermost open container, and how many are open. start() sets these.
+  std::uint32_t innermost_ = 0;
+  std::uint32_t open_ = 0;
+  std::uint32_t left_out_ = 0;  // open containers that were left out
+  bool in_array_ = false;
 };
 
 template <QuotedKey key>

@@ -139,10 +139,10 @@ class JsonSink {
   char* raw(char* at, std::string_view text) { return copy_text(room(at, text.size()), text); }
   char* escaped(char* at, std::string_view text);  // without the quotes
   char* string(char* at, std::string_view text);
+  // What stands in quotes already and needs no escape, in a buffer that goes on for a block.
+  char* quoted(char* at, const char* text, std::size_t size) { return copy_blocks(room(at, size), text, size); }
   char* value(char* at, Fields::Value value);
-  char* key(char* at, const QuotedKey& key) {
-    return copy_blocks(room(at, key.quoted().size()), key.text, key.quoted().size());
-  }
+  char* key(char* at, const QuotedKey& key) { return quoted(at, key.text, key.quoted().size()); }
   // A member and a comma. An empty text is left out.
   char* member(char* at, const QuotedKey& key, std::string_view text);
   char* member(char* at, const QuotedKey& key, std::uint32_t number);
@@ -209,8 +209,8 @@ char* JsonSink::value(char* at, const Fields& fields, const Node& node) {
       return write_real(room(at, kNumberBytes), node.real);
     case Fields::Kind::text: {
       const char* const text = fields.text_.data() + node.text.at;
-      if (!node.plain_text) return string(at, {text, node.text.size});
-      return copy_blocks(room(at, node.text.size + std::size_t{2}), text - 1, node.text.size + std::size_t{2});
+      const std::size_t size = node.text.size;
+      return all_plain(text, size) ? quoted(at, text - 1, size + 2) : string(at, {text, size});
     }
     case Fields::Kind::array:
     case Fields::Kind::object:
@@ -221,15 +221,17 @@ char* JsonSink::value(char* at, const Fields& fields, const Node& node) {
 
 char* JsonSink::member(char* at, const Fields& fields, const Node& node) {
   const char* const key = fields.text_.data() + node.key_at;
-  if (!node.plain_key) {
-    at = string(at, {key, node.key_size});
+  const std::size_t size = node.key_size;
+  if (!node.plain_key && !all_plain(key, size)) {
+    at = string(at, {key, size});
     *at++ = ':';
     return value(at, fields, node);
   }
-  const bool text_too = node.kind == Fields::Kind::text && node.plain_text;
-  const std::size_t size = node.key_size + std::size_t{3} + (text_too ? node.text.size + std::size_t{2} : 0);
-  at = copy_blocks(room(at, size), key - 1, size);
-  return text_too ? at : value(at, fields, node);
+  if (node.kind == Fields::Kind::text) {
+    const std::size_t text_size = node.text.size;
+    if (all_plain(fields.text_.data() + node.text.at, text_size)) return quoted(at, key - 1, size + 3 + text_size + 2);
+  }
+  return value(quoted(at, key - 1, size + 3), fields, node);
 }
 
 char* JsonSink::container(char* at, const Fields& fields, const Node& node) {
