@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <string>
@@ -67,6 +68,8 @@ void names_become_text(void**) {
   longest += '\x3d' + std::string(61, 'y') + '\0';
   assert_int_equal(longest.size(), 255);
   assert_int_equal(name_of(longest).size(), 253);
+  std::ranges::replace(longest, 'x', '\1');
+  assert_int_equal(name_of(longest).size(), 3 * (4 * 63 + 1) + 61);
 }
 
 void what_is_no_name_gives_nothing(void**) {

@@ -1,6 +1,7 @@
 // The tree of values: what was appended is found again, in order, by name and by path, and bounds hold.
 #include "events/fields.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -147,6 +148,37 @@ void reals_become_integers_without_surprise(void**) {
   assert_int_equal(i, 6);
 }
 
+void literal_keys_are_keys_like_others(void**) {
+  Fields fields;
+  fields.add("qname"_key, "x").add_integer("twenty-nine-bytes-is-the-most"_key, 1).begin_object("o"_key);
+  fields.add_boolean("k"_key, true).end().begin_array("a"_key).add("ignored"_key, "y").end().add("qname2", "z");
+  assert_text(fields.find("qname"), "x");
+  assert_int_equal(fields.find("twenty-nine-bytes-is-the-most").integer(), 1);
+  assert_true(fields.find("o.k").boolean());
+  assert_text(fields.find("a").first(), "y");
+  assert_true(fields.find("a").first().key().empty());
+  assert_text(fields.find("qname2"), "z");
+}
+
+void text_is_written_in_place(void**) {
+  const auto digits = [](std::size_t count) { return [count](char* at) { return std::fill_n(at, count, '7'); }; };
+  Fields fields;
+  fields.add_text_with("none"_key, 100, digits(0)).add("next", "1");
+  fields.add_text_with("all", 2000, digits(2000)).add_text_with("few"_key, 5000, digits(3)).add("last", "2");
+  assert_text(fields.find("none"), "");
+  assert_text(fields.find("next"), "1");
+  assert_text(fields.find("all"), std::string(2000, '7'));
+  assert_text(fields.find("few"), "777");
+  assert_text(fields.find("last"), "2");
+  // What could be too long is not asked for.
+  fields.add_text_with("huge", 17 * 1024 * 1024, [](char* at) {
+    fail();
+    return at;
+  });
+  assert_false(static_cast<bool>(fields.find("huge")));
+  assert_text(fields.find("last"), "2");
+}
+
 void text_may_hold_any_bytes(void**) {
   const std::string_view bytes("a\0b\xff\"", 5);
   Fields fields;
@@ -164,6 +196,38 @@ void clear_makes_it_new_and_keeps_its_memory(void**) {
   fields.add("x", "y");
   assert_text(fields.find("x"), "y");
   assert_false(static_cast<bool>(fields.find("qname")));
+}
+
+// Deep within what was taken and what was left out.
+void clear_forgets_open_containers(void**) {
+  Fields fields;
+  for (int depth : {1, 5, 100}) {
+    for (int i = 0; i < depth; ++i) fields.begin_array("a");
+    fields.clear();
+    fields.end().add("x", "y").end().add("z", "w");
+    assert_text(fields.find("x"), "y");
+    assert_text(fields.find("z"), "w");
+    fields.clear();
+    fields.begin_object("o").add("x", "y").end().add("z", "w");
+    assert_text(fields.find("o.x"), "y");
+    assert_text(fields.find("z"), "w");
+    fields.clear();
+  }
+}
+
+void copies_go_their_own_way(void**) {
+  Fields one;
+  one.begin_object("o").add("a", "1");
+  Fields other = one;
+  one.end().add("b", "2");
+  other.add("c", std::string(3000, '3')).end().add("d", "4");
+  assert_text(one.find("o.a"), "1");
+  assert_text(one.find("b"), "2");
+  assert_false(static_cast<bool>(one.find("o.c")));
+  assert_text(other.find("o.a"), "1");
+  assert_text(other.find("o.c"), std::string(3000, '3'));
+  assert_text(other.find("d"), "4");
+  assert_false(static_cast<bool>(other.find("b")));
 }
 
 void moved_from_fields_can_be_used_again(void**) {
@@ -209,6 +273,10 @@ void copies_are_deep(void**) {
 
 void a_tree_can_be_copied_into_itself(void**) {
   Fields fields = sample();
+  // Under a key that lies in it, with text enough for the buffer to move.
+  fields.add("filler", std::string(5000, 'f'));
+  for (int i = 0; i < 3; ++i) fields.begin_object("o").add_copy(fields.find("qname").key(), fields.root()).end();
+  assert_text(fields.find("o.qname.qname"), "example.com");
   for (int i = 0; i < 6; ++i) fields.add_copy("copy" + std::to_string(i), fields.root());
   assert_text(fields.find("copy5.copy4.copy0.qname"), "example.com");
   assert_text(fields.find("qname"), "example.com");
@@ -268,8 +336,12 @@ int main() {
       cmocka_unit_test(absent_values_answer_calmly),
       cmocka_unit_test(wrong_kinds_read_as_nothing),
       cmocka_unit_test(reals_become_integers_without_surprise),
+      cmocka_unit_test(literal_keys_are_keys_like_others),
+      cmocka_unit_test(text_is_written_in_place),
       cmocka_unit_test(text_may_hold_any_bytes),
       cmocka_unit_test(clear_makes_it_new_and_keeps_its_memory),
+      cmocka_unit_test(clear_forgets_open_containers),
+      cmocka_unit_test(copies_go_their_own_way),
       cmocka_unit_test(moved_from_fields_can_be_used_again),
       cmocka_unit_test(surplus_ends_do_no_harm),
       cmocka_unit_test(open_containers_can_be_read),

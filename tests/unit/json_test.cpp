@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "plugin/capture/query_event.hpp"
+
 extern "C" {
 #include <setjmp.h>
 #include <stdarg.h>
@@ -371,6 +373,156 @@ void long_texts_are_written(void**) {
   assert_string_equal(out.c_str() + out.size() - 4, "x\\n\"");
 }
 
+// Every length, so that the end of the room falls at every place of what is written: within a plain text, on its last
+// character that becomes six, and in a row of punctuation.
+void no_length_overruns_the_room(void**) {
+  constexpr std::size_t kLengths = 600;
+  for (std::size_t size = 0; size < kLengths; ++size) {
+    for (const char* end : {"", "\"", "\x01", "\xff", "\xE2\x80\xA8"}) {
+      const std::string text = std::string(size, 'x') + end;
+      std::string out;
+      append_json_string(out, text);
+      json_t* read = parse(out);
+      const bool broken = *end == '\xff';
+      assert_string_equal(json_string_value(read), broken ? (std::string(size, 'x') + REPLACED).c_str() : text.c_str());
+      json_decref(read);
+
+      Fields fields;
+      fields.add(text, text).begin_array("a").add({}, text).end().add_integer(std::string(size, 'k') + end, -1);
+      out = "before";
+      append_json_value(out, fields.root());
+      read = json_loadb(out.data() + 6, out.size() - 6, 0, nullptr);
+      assert_non_null(read);
+      assert_string_equal(json_string_value(json_array_get(json_object_get(read, "a"), 0)),
+                          broken ? (std::string(size, 'x') + REPLACED).c_str() : text.c_str());
+      json_decref(read);
+    }
+    Fields fields;
+    fields.begin_array("a");
+    std::string expected = R"({"a":[)";
+    for (std::size_t i = 0; i < size; ++i) {
+      fields.begin_array({}).end();
+      expected += i == 0 ? "[]" : ",[]";
+    }
+    assert_string_equal(written(fields).c_str(), (expected + "]}").c_str());
+  }
+  Fields deep;
+  for (int i = 0; i < 62; ++i) deep.begin_array({});
+  deep.add_integer({}, std::numeric_limits<std::int64_t>::min());
+  assert_string_equal(written(deep).c_str(),
+                      (R"({"":)" + std::string(62, '[') + "-9223372036854775808" + std::string(62, ']') + "}").c_str());
+}
+
+void keys_that_need_escapes_are_escaped(void**) {
+  Fields fields;
+  fields.add("say \"hi\"", "x").add_integer("tab\t", 1).begin_object("\\").add_boolean("b\xff", true).end();
+  fields.add_integer("plain"_key, 2).add("12345678\n", "y").add_null("").add("a/b", "\"");
+  assert_string_equal(written(fields).c_str(), R"({"say \"hi\"":"x","tab\t":1,"\\":{"b)" REPLACED
+                                               R"(":true},"plain":2,"12345678\n":"y","":null,"a/b":"\""})");
+}
+
+// One writer for all, and all orders of two, so that nothing of an event gets into the next one.
+void a_writer_forgets_the_event_before(void**) {
+  const StreamIdentity stream{"e\"1", "ns1", "named"};
+  std::vector<Event> events;
+  for (const EventType type : {EventType::dns_query_log, EventType::zone_updated, EventType::custom_event})
+    events.push_back(full_event(type, 7));
+  events.push_back(make_event(EventType::dns_query_log));
+  const auto variant = [&](auto change) { change(events.emplace_back(full_event(EventType::dns_query_log, 3))); };
+  variant([](Event& event) { event.priority = Priority::urgent; });
+  variant([](Event& event) { event.severity = Severity::critical; });
+  variant([](Event& event) { event.source_service = "proxy"; });
+  variant([](Event& event) { event.source_component = {}; });
+  variant([](Event& event) { event.timestamp_us = -1; });
+  variant([](Event& event) { event.offset = 1'000'000'000'000; });
+  variant([](Event& event) { event.data.add("long", std::string(100'000, '\n')); });
+  for (const char* name : {"", "deploy", "deplay"})
+    events.emplace_back(make_event(EventType::custom_event)).custom_name = name;
+
+  EventWriter writer(stream);
+  for (const Event& first : events) {
+    for (const Event& second : events) {
+      static_cast<void>(writer.write(first));
+      std::string alone;
+      append_event_json(alone, second, stream);
+      assert_true(writer.write(second) == alone);
+    }
+  }
+}
+
+void a_used_event_becomes_the_next_query_whole(void**) {
+  constexpr std::uint8_t kLong[] = "\3www\x0a\"quoted\".x\7example\3com";
+  constexpr std::uint8_t kShort[] = "\1a";
+  QueryView rich;
+  rich.fixed = QueryRecord{};
+  rich.fixed.edns_version = 0;
+  rich.fixed.client_family = rich.fixed.ecs_family = 6;
+  rich.fixed.flags = 0xffff;
+  rich.fixed.qtype = rich.fixed.qclass = rich.fixed.rcode = 0xffff;
+  rich.fixed.has_ede = rich.fixed.has_rpz = true;
+  rich.fixed.ecs_source = 56;
+  rich.qname = rich.tsig_key = rich.policy_zone = rich.rule = kLong;
+  rich.view = "a \"view\"";
+  QueryView poor;
+  poor.fixed = QueryRecord{};
+  poor.fixed.edns_version = -1;
+  poor.fixed.client_family = 4;
+  poor.fixed.qtype = poor.fixed.qclass = 1;
+  poor.qname = kShort;
+
+  Event event;
+  write_query_event(event, EventType::dns_query_failed, rich, {}, {});
+  assert_string_equal(
+      written(event.data).c_str(),
+      R"({"client":"::","client_port":0,"transport":"udp","qname":"www.\\\"quoted\\\"\\.x.example.com",)"
+      R"("qtype":"TYPE65535","qclass":"CLASS65535","rcode":"RCODE65535","flags":["qr","aa","tc","rd","ra","ad","cd"],)"
+      R"("answers":0,"authority":0,"additional":0,"latency_us":0,"view":"a \"view\"",)"
+      R"("edns":{"version":0,"udp_size":0,"do":false},"ecs":"::/56",)"
+      R"("tsig_key":"www.\\\"quoted\\\"\\.x.example.com","recursive":false,"authoritative":true,"cached":false,"ede":0,)"
+      R"("rpz":{"policy_zone":"www.\\\"quoted\\\"\\.x.example.com","trigger":"qname",)"
+      R"("rule":"www.\\\"quoted\\\"\\.x.example.com","action":"nxdomain"}})");
+  write_query_event(event, EventType::dns_query_log, poor, {}, {});
+  assert_string_equal(
+      written(event.data).c_str(),
+      R"({"client":"0.0.0.0","client_port":0,"transport":"udp","qname":"a","qtype":"A","qclass":"IN",)"
+      R"("rcode":"NOERROR","flags":[],"answers":0,"authority":0,"additional":0,"latency_us":0,"view":"",)"
+      R"("recursive":false,"authoritative":false,"cached":false})");
+}
+
+void timestamps_follow_each_other(void**) {
+  TimestampWriter writer;
+  const std::int64_t times[] = {
+      999'999,  // the second that a new writer knows, then the next
+      1'000'000,
+      0,
+      -1,
+      -1'000'000,
+      -1'000'001,
+      kTime_us,
+      kTime_us + 1,
+      kTime_us - 1,
+      1'798'761'599'999'999,  // the end of 2026
+      1'798'761'600'000'000,
+      1'798'761'659'999'999,  // and of a minute
+      1'798'761'660'000'000,
+      std::numeric_limits<std::int64_t>::max(),
+      std::numeric_limits<std::int64_t>::min(),
+      std::numeric_limits<std::int64_t>::min() + 1,
+      std::numeric_limits<std::int64_t>::max(),
+      -62'135'596'800'000'001,
+  };
+  for (const std::int64_t first : times) {
+    for (const std::int64_t second : times) {
+      for (const std::int64_t time : {first, second}) {
+        std::string expected, actual(kTimestampBytes, '?');
+        append_timestamp(expected, time);
+        writer.write(actual.data(), time);
+        assert_string_equal(actual.c_str(), expected.c_str());
+      }
+    }
+  }
+}
+
 void timestamps_follow_rfc_3339(void**) {
   struct Row {
     std::int64_t unix_us;
@@ -469,6 +621,11 @@ int main() {
       cmocka_unit_test(empty_trees_are_empty_containers),
       cmocka_unit_test(deep_trees_are_written),
       cmocka_unit_test(long_texts_are_written),
+      cmocka_unit_test(no_length_overruns_the_room),
+      cmocka_unit_test(keys_that_need_escapes_are_escaped),
+      cmocka_unit_test(a_writer_forgets_the_event_before),
+      cmocka_unit_test(a_used_event_becomes_the_next_query_whole),
+      cmocka_unit_test(timestamps_follow_each_other),
       cmocka_unit_test(timestamps_follow_rfc_3339),
       cmocka_unit_test(timestamps_are_read_with_any_offset),
       cmocka_unit_test(ids_sort_in_the_order_of_emission),
