@@ -97,6 +97,45 @@ class SlowTest(unittest.TestCase):
         return waits
 
 
+class UrgentTest(unittest.TestCase):
+    """A client that stopped reading in the middle of a batch finds the urgent event right behind it."""
+
+    QUERIES = 8000
+
+    def test_an_urgent_event_overtakes_the_batches_of_a_client_that_stopped_reading(self):
+        yaml = {"queues": {"max_events": 20_000, "max_bytes": "64MiB"}, "retry": {"acknowledge": []},
+                "events": {"types": {"zone_created": {"priority": "critical"}}}}
+        with Named(ZONES, yaml=yaml) as named, watching(named) as witness:
+            stopped = RawSocket(named, receive_buffer=4096)
+            self.assertEqual(101, stopped.upgrade(headers={"Authorization": f"Bearer {named.token}",
+                                                           "Sec-WebSocket-Protocol": "bindcast.v1.json"}))
+            subscription = {"event_types": ["dns_query_log", "zone_created"]}
+            stopped.send_json({"type": "subscribe", "id": "s", "data": subscription})
+            while stopped.read_json().get("reply_to") != "s":
+                pass
+            witness.subscribe(event_types=["zone_created"])
+            with Load(named, NAMES, count=self.QUERIES, rate=4000) as load:
+                self.assertEqual(0, load.finish()["lost"])
+            for zone in ("first.example", "second.example"):
+                named.rndc("addzone", zone, '{ type primary; file "example.com.db"; };')
+                witness.wait_event("zone_created", zone=zone)
+            stopped.socket.settimeout(20 * TIME_FACTOR)
+            queries = 0
+            zones = []
+            queries_before = None
+            while queries < self.QUERIES:
+                message = stopped.read_json()
+                if message["type"] == "zone_created":
+                    zones.append(message["data"]["zone"])
+                    queries_before = queries if queries_before is None else queries_before
+                elif message["type"] == "batched_events":
+                    queries += message["batch_size"]
+            stopped.socket.close()
+            self.assertEqual(["first.example", "second.example"], zones)
+            # What is on its way or unsent in the kernel goes first: some hundred KiB of some five MiB.
+            self.assertLess(queries_before, self.QUERIES / 4)
+
+
 class ComeAndGoTest(unittest.TestCase):
     """1,000 connections that end in every way there is, at most 200 open at a time."""
 
