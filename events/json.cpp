@@ -10,44 +10,12 @@
 #include <cstring>
 
 #include "events/plain_text.hpp"
+#include "events/utf8.hpp"
 
 namespace bindcast {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
-// The length of the well-formed UTF-8 character at the front (RFC 3629), or 0; then `bad` is how many bytes the broken
-// one covers: the longest start of a character that could have been, as the Unicode standard advises.
-std::size_t character_bytes(std::string_view text, std::size_t& bad) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  std::size_t size;
-  unsigned low = 0x80, high = 0xBF;  // what the second byte may be
-  if (lead < 0x80) {
-    size = 1;
-  } else if (lead >= 0xC2 && lead <= 0xDF) {
-    size = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    size = 3;
-    if (lead == 0xE0) low = 0xA0;   // overlong
-    if (lead == 0xED) high = 0x9F;  // surrogates
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    size = 4;
-    if (lead == 0xF0) low = 0x90;   // overlong
-    if (lead == 0xF4) high = 0x8F;  // beyond U+10FFFF
-  } else {
-    bad = 1;
-    return 0;
-  }
-  for (std::size_t i = 1; i < size; ++i) {
-    if (i >= text.size() || byte(i) < low || byte(i) > high) {
-      bad = i;
-      return 0;
-    }
-    low = 0x80, high = 0xBF;
-  }
-  return size;
-}
 
 char* write_control(char* at, unsigned char byte) noexcept {
   switch (byte) {
@@ -80,10 +48,11 @@ char* write_special(char* at, std::string_view& text) noexcept {
     *at++ = text.front();
   } else if (lead < 0x20) {
     at = write_control(at, lead);
-  } else if (std::size_t bad = 0; (size = character_bytes(text, bad)) == 0) {
+  } else if (const Utf8Character first = first_character(text); first.state != Utf8Character::State::whole) {
     at = copy_text(at, kReplacement);
-    size = bad;
+    size = first.bytes;
   } else {
+    size = first.bytes;
     const std::string_view character = text.substr(0, size);
     // Line separators that older JavaScript takes for the end of a line inside a string.
     if (character == "\xE2\x80\xA8") {

@@ -9,6 +9,8 @@
 #include <random>
 #include <utility>
 
+#include "events/plain_text.hpp"
+#include "events/utf8.hpp"
 #include "plugin/version.hpp"
 
 namespace bindcast {
@@ -58,6 +60,18 @@ constexpr lws_protocols protocol(const char* name, lws_callback_function* callba
 double random_share() {
   static std::minstd_rand generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(generator);
+}
+
+// Is the text well-formed, as far as it has come? `checked` bytes have been looked at and are whole characters.
+// libwebsockets would look at it itself, but takes the payload of a pong for text too.
+bool is_utf8(std::string_view text, std::size_t& checked, bool complete) {
+  for (;;) {
+    checked += plain_prefix(text.substr(checked));
+    if (checked == text.size()) return true;
+    const Utf8Character next = first_character(text.substr(checked));
+    if (next.state != Utf8Character::State::whole) return next.state == Utf8Character::State::cut_off && !complete;
+    checked += next.bytes;
+  }
 }
 
 std::string peer_text(lws* wsi) {
@@ -138,7 +152,7 @@ bool Server::create_context() {
   lws_context_creation_info info{};
   void* loops[] = {loop_};
   info.foreign_loops = loops;
-  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                  LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN |
                  LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;  // for the clients too (webhooks)
   tls_ = shared_.options.server.tls;
@@ -171,7 +185,7 @@ lws_vhost* Server::vhost_for(const ListenAddress& address) {
   info.vhost_name = encrypted ? "encrypted" : "plain";  // kept by reference
   info.protocols = kProtocols;
   info.port = encrypted ? CONTEXT_PORT_NO_LISTEN_SERVER : CONTEXT_PORT_NO_LISTEN;
-  info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8;
+  info.options = LWS_SERVER_OPTION_LIBUV;
   info.timeout_secs = 10;
   info.keepalive_timeout = 10;
   info.gid = static_cast<gid_t>(-1);
@@ -329,6 +343,7 @@ void Server::received(Connection& connection, std::string_view part, Now now) {
   lws* wsi = connection.wsi;
   if (lws_is_first_fragment(wsi) != 0) {
     connection.incoming.clear();
+    connection.checked = 0;
     connection.discarding = false;
     connection.discarded = 0;
     if (lws_frame_is_binary(wsi) != 0) {
@@ -346,8 +361,13 @@ void Server::received(Connection& connection, std::string_view part, Now now) {
     connection.discarded += part.size();
   else
     connection.incoming.append(part);
-  if (lws_is_final_fragment(wsi) != 0 && lws_remaining_packet_payload(wsi) == 0 && !connection.discarding)
-    connection.session->receive(std::exchange(connection.incoming, {}), now);
+  const bool complete = lws_is_final_fragment(wsi) != 0 && lws_remaining_packet_payload(wsi) == 0;
+  if (!connection.discarding && !is_utf8(connection.incoming, connection.checked, complete)) {
+    connection.discarding = true;
+    connection.incoming = {};
+    connection.session->close(kNotUtf8, "a text message must be UTF-8");
+  }
+  if (complete && !connection.discarding) connection.session->receive(std::exchange(connection.incoming, {}), now);
 }
 
 void Server::ready(Connection& connection) {

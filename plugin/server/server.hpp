@@ -53,6 +53,7 @@ class Server {
     lws* wsi;
     std::unique_ptr<Session> session;
     std::string incoming;       // the text message under way
+    std::size_t checked = 0;    // of it, in whole characters
     bool discarding = false;    // the rest of a message that was too large
     std::size_t discarded = 0;  // of that message
     FrameRef writing;           // libwebsockets may refer to it until the next WRITEABLE

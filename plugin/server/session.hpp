@@ -24,6 +24,7 @@ namespace bindcast {
 
 enum CloseCode : int {
   kGoingAway = 1001,
+  kNotUtf8 = 1007,
   kPolicyViolation = 1008,
   kTryAgainLater = 1013,
   kBadToken = 4401,

@@ -54,8 +54,6 @@ TOO_SOON = "the client has to wait for the 101; what a small buffer holds is for
 NO_MASK = "close 1002; masks guard proxies against scripts, and every browser masks"
 LONG_FORM = "close 1002, the shortest form is a must; there is one way to read it"
 NO_CODE = "close 1002 or 1007; there is no close frame, only the end"
-# The one that can hit a client that does no wrong. Ours is asked for pongs of one zero byte, which is text.
-PONG_AS_TEXT = "nothing; after the beginning of a text, pongs have to be text too"
 
 
 # ── What is sent ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,8 +182,8 @@ def handshake_rows(good: Handshake) -> list[Row]:
             ["101", *(f"answer {i}" for i in range(5))]),
         Row("ten frames right behind the handshake", "4.1", good() + b"".join(frame(ask(str(i))) for i in range(10)),
             ["101", "end"], TOO_SOON),
-        Row("a frame of 3000 bytes right behind the handshake", "4.1", good() + frame(ask(size=3000)), ["101", "end"],
-            TOO_SOON),
+        Row("a frame of 3000 bytes right behind the handshake", "4.1", good() + frame(ask(size=3000)),
+            ["101", "close 1007", "end"], TOO_SOON + "; what libwebsockets makes of it is no text"),
         Row("ten frames behind the 101", "4.1", [good(), b"".join(frame(ask(str(i))) for i in range(10))],
             ["101", *(f"answer {i}" for i in range(10))]),
         Row("half a frame right behind the handshake", "4.1",
@@ -246,7 +244,7 @@ CONTROL = [
     Row("a pong of 126 bytes", "5.5", frame(b"x" * 126, PONG), ["end"], NO_CODE),
     Row("a pong of binary bytes", "5.5.3", frame(b"\xff\xfe", PONG), []),
     Row("a pong of binary bytes after a text", "5.5.3", [frame(ask()), AWAIT, frame(b"\xff\xfe", PONG)],
-        ["answer a", "close 1007", "end"], PONG_AS_TEXT),
+        ["answer a"]),
     Row("two pings before the first is answered", "5.5.3", frame(b"one", PING) + frame(b"two", PING), ["pong one"],
         "pong two, with or without pong one; the second is dropped"),
     Row("two pings, one by one", "5.5.2", [frame(b"one", PING), AWAIT, frame(b"two", PING)], ["pong one", "pong two"]),
@@ -260,7 +258,7 @@ CONTROL = [
         frame(ask()[:9], fin=False) + frame(b"p", PONG) + frame(ask()[9:], CONTINUATION), ["answer a"]),
     Row("a pong in the middle of a character", "5.4",
         frame(ask("é")[:-3], fin=False) + frame(b"\0", PONG) + frame(ask("é")[-3:], CONTINUATION),
-        ["close 1007", "end"], PONG_AS_TEXT),
+        ["answer é"]),
     Row("a ping behind each of 20 fragments", "5.4", [
         *(part for i, byte in enumerate(bytewise(ask(size=20) + b" "))
           for part in (frame(byte, CONTINUATION if i else TEXT, fin=False), frame(str(i).encode(), PING), AWAIT)),
@@ -323,8 +321,7 @@ UTF8 = [
     Row("cut off at the end", "8.1", frame(ask() + b"\xe2\x82"), ["close 1007", "end"]),
     Row("cut off at the end of the last fragment", "8.1", in_fragments(ask() + b"\xe2\x82", 10), ["close 1007", "end"]),
     Row("cut off before an empty last fragment", "8.1",
-        [frame(ask() + b"\xe2\x82", fin=False), frame(b"", CONTINUATION), AWAIT, frame(ask())],
-        ["error INVALID_MESSAGE", "close 1007", "end"], "close 1007 at once; it comes with the next message"),
+        frame(ask() + b"\xe2\x82", fin=False) + frame(b"", CONTINUATION), ["close 1007", "end"]),
 ]
 
 CLOSES = [
@@ -342,7 +339,8 @@ CLOSES = [
     Row("the longest reason", "5.5", close(1000, b"x" * 123), ["close 1000 " + "x" * 123, "end"]),
     Row("a reason that is too long", "5.5", close(1000, b"x" * 124), ["end"], NO_CODE),
     Row("a reason of several bytes a character", "7.1.6", close(1000, "é€😀".encode()), ["close 1000 é€😀", "end"]),
-    Row("a reason that is not UTF-8", "7.1.6", close(1000, b"\xff\xfe"), ["end"], NO_CODE),
+    Row("a reason that is not UTF-8", "7.1.6", close(1000, b"\xff\xfe"), ["close 1000 \ufffd\ufffd", "end"],
+        "close 1007; an echo"),
     Row("a reason cut off in a character", "7.1.6", close(1000, b"\xe2\x82"), ["close 1000 \ufffd", "end"],
         "close 1007; an echo"),
     Row("one byte", "5.5.1", frame(b"\x03", CLOSE), ["close 03", "end"], "close 1002; an echo"),
