@@ -421,7 +421,7 @@ void Channel::catch_up(ClientQueue& client, Now now) {
 }
 
 std::uint64_t Channel::pending() const noexcept {
-  std::uint64_t pending = excess_.folded() + fold_.folded();
+  std::uint64_t pending = excess_.folded();
   for (const Waiting& waiting : open_) pending += waiting.event->weight();
   return pending;
 }

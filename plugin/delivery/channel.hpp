@@ -67,8 +67,11 @@ class Channel : public Subscriber {
   // The client has taken something: it may have caught up.
   void drained(ClientQueue& client, Now now);
 
-  // Events that came and are in no client's queue yet.
+  // Events that came and are in no client's queue yet; of a client: not in its own.
   [[nodiscard]] std::uint64_t pending() const noexcept;
+  [[nodiscard]] std::uint64_t pending(const ClientQueue& client) const noexcept {
+    return pending() + (client.standing_ == ClientQueue::Standing::behind ? fold_.folded() : 0);
+  }
   [[nodiscard]] std::size_t clients() const noexcept { return in_step_.size() + behind_.size() + full_.size(); }
   [[nodiscard]] std::size_t clients_behind() const noexcept { return behind_.size() + full_.size(); }
   [[nodiscard]] std::uint64_t matched() const noexcept { return matched_; }

@@ -89,7 +89,7 @@ void Session::emit_connection_event(EventType type, Now now, const std::function
 void Session::closed(int code, std::string_view reason, Now now) {
   if (Channel* channel = queue_.channel()) channel->settle(queue_);
   Account account = queue_.account();
-  if (const Channel* channel = queue_.channel()) account.waiting += channel->pending();
+  if (const Channel* channel = queue_.channel()) account.waiting += channel->pending(queue_);
   shared_.channels.forget(queue_);
   if (!admitted()) return;
   emit_connection_event(EventType::connection_closed, now, [&](Fields& fields) {

@@ -459,7 +459,7 @@ void Session::tell_statistics(const ClientMessage& message, Now now) {
   Channel* channel = queue_.channel();
   if (channel != nullptr) channel->settle(queue_);
   const Account account = queue_.account();
-  const std::uint64_t pending = channel == nullptr ? 0 : channel->pending();
+  const std::uint64_t pending = channel == nullptr ? 0 : channel->pending(queue_);
   const std::uint64_t emitted = shared_.hub.statistics().events_offered() - emitted_before_;
   const auto dropped = [&account](DropReason reason) { return account.dropped[static_cast<std::size_t>(reason)]; };
   const std::uint64_t meant =

@@ -314,6 +314,9 @@ void one_who_falls_behind_gets_like_queries_folded_and_comes_back(void**) {
     house.later(1'000);
   }
   assert_true(slow.queue.standing() == ClientQueue::Standing::behind);
+  for (int i = 0; i < 10; ++i, ++asked) house.query();
+  fast.read();
+  assert_true(slow.queue.channel()->pending(slow.queue) >= slow.queue.channel()->pending(fast.queue) + 10);
   const std::uint64_t zone = house.emit(EventType::zone_created);
   house.later(2 * kSecond);
   house.run();
