@@ -119,6 +119,7 @@ class UrgentTest(unittest.TestCase):
             for zone in ("first.example", "second.example"):
                 named.rndc("addzone", zone, '{ type primary; file "example.com.db"; };')
                 witness.wait_event("zone_created", zone=zone)
+            stopped.widen()
             stopped.socket.settimeout(20 * TIME_FACTOR)
             queries = 0
             zones = []

@@ -39,6 +39,7 @@ class StalledTest(unittest.TestCase):
             account = Account()
             accounted = lambda: account.events + account.folded + account.told.total()
             last = time.monotonic()
+            stalled.widen()
             stalled.socket.settimeout(1)
             while accounted() < asked and time.monotonic() - last < 20:
                 try:
@@ -68,6 +69,7 @@ class StalledTest(unittest.TestCase):
                     named.rndc("delzone", "short.example")
                     witness.wait_event("zone_deleted", zone="short.example")
                     load.finish()
+            stalled.widen()
             stalled.socket.settimeout(5)
             found = False
             while not found:
