@@ -1,39 +1,56 @@
 #!/usr/bin/env python3
-"""What Bindcast costs named on the path of a query, as ratios in one run.
+"""What Bindcast costs named on the path of a query, beside query logging and dnstap, as ratios in one run.
 
   BINDCAST_SO=build/shim/bindcast.so tests/bench/query_cost.py [--rounds N] [--seconds N]
 
-Three servers are loaded by dnsperf in turn, round after round: named alone; named with the plugin and nobody
-subscribed; named with the plugin and one client that takes every query and counts them. Prints queries a second of every
-run, each one's ratio to the bare server of the same round, the medians, and what the client got or was told it missed.
+Servers of one configuration but for what is in the table are loaded by dnsperf in turn, round after round. Each figure is
+queries a second against the bare server of the same round; the median and the range of all rounds are printed. What
+clients of every query were sent or told they missed is held against what dnsperf got answered.
+
+  query log     category queries to a file
+  dnstap        client responses to a unix socket, fstrm_capture reading (Debian's fstrm-bin; left out without it)
+  nobody        Bindcast, nobody subscribed
+  one client    Bindcast, one client of every query, in batches, which counts them
+  compressed    the same with bindcast.v1.deflate
+  stalled       Bindcast, one client of every query that never reads
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import threading
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from client import RawSocket  # noqa: E402
-from harness import Named, Zone  # noqa: E402
+from harness import Named, Zone, wait_until  # noqa: E402
 
-NAMES = [f"n{i}.example.com" for i in range(2000)]  # half of them present
-ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 2000, 2)))}
-PREFERENCES = {"batch": True, "max_batch_size": 1000, "batch_timeout_ms": 100}
+NAMES = [f"n{i}.example.com" for i in range(20_000)]  # half of them present
+ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 20_000, 2)))}
+PREFERENCES = {"batch": True, "fold": False, "max_batch_size": 1000, "batch_timeout_ms": 100}
+PATIENT = {"server": {"heartbeat": "1h"}}  # these clients answer no ping
+QUEUES = {"queues": {"max_events": 100_000, "max_bytes": "64MiB"}, **PATIENT}
+QUERY_LOG = """logging {{ channel queries {{ file "{folder}/query.log"; print-time yes; }};
+                          category queries {{ queries; }}; }};"""  # with -g: to named's log file
 
 
 class Counter:
     """A client of every query that only counts: events by their type, gaps by what they say."""
 
-    def __init__(self, named):
-        self.events = self.missed = self.bytes = 0
+    def __init__(self, named, compressed=False):
+        self.events = self.missed = 0
         self._client = RawSocket(named, timeout=30)
-        self._client.upgrade(headers={"Authorization": f"Bearer {named.token}"})
+        headers = {"Authorization": f"Bearer {named.token}"}
+        if compressed:
+            headers["Sec-WebSocket-Protocol"] = "bindcast.v1.deflate"
+        self._client.upgrade(headers=headers)
         self._client.send_json({"type": "set_preferences", "data": PREFERENCES})
         self._client.send_json({"type": "subscribe", "data": {"event_types": ["dns_query_log"]}})
         self._ended = threading.Event()
@@ -43,14 +60,19 @@ class Counter:
     def _read(self):
         while not self._ended.is_set():
             try:
-                _, payload = self._client.read_frame()
+                opcode, payload = self._client.read_frame()
             except (OSError, EOFError):
                 return
-            self.bytes += len(payload)
+            if opcode == 2:
+                payload = zlib.decompress(payload)
             if payload.startswith(b'{"type":"gap"'):
                 self.missed += json.loads(payload)["data"]["count"]
             else:
                 self.events += payload.count(b'"type":"dns_query_log"')
+
+    @property
+    def told(self) -> int:
+        return self.events + self.missed
 
     def end(self):
         self._ended.set()
@@ -58,13 +80,69 @@ class Counter:
         self._thread.join(5)
 
 
-def queries_per_second(named, seconds):
+class Stalled:
+    """A client of every query that never reads."""
+
+    events = missed = told = 0
+
+    def __init__(self, named):
+        self._client = RawSocket(named, receive_buffer=4096, timeout=30)
+        self._client.upgrade(headers={"Authorization": f"Bearer {named.token}"})
+        self._client.send_json({"type": "subscribe", "data": {"event_types": ["dns_query_log"]}})
+
+    def end(self):
+        self._client.__exit__(None, None, None)
+
+
+class Dnstap:
+    """fstrm_capture on a socket of its own."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.socket = folder / "dnstap.sock"
+        self._process = subprocess.Popen(["fstrm_capture", "-t", "protobuf:dnstap.Dnstap", "-u", str(self.socket), "-w",
+                                          "/dev/null"], stderr=subprocess.DEVNULL)
+        wait_until(self.socket.exists, "fstrm_capture to listen")
+
+    def options(self) -> str:
+        return f'dnstap {{ client response; }}; dnstap-output unix "{self.socket}";'
+
+    def end(self):
+        self._process.terminate()
+        self._process.wait()
+
+
+def load(named, seconds: int) -> tuple[float, int]:
+    """Queries a second, and how many were answered."""
     data = pathlib.Path(named.folder) / "queries.txt"
-    data.write_text("".join(f"{name} A\n" for name in NAMES))
-    done = subprocess.run(["dnsperf", "-s", "127.0.0.1", "-p", str(named.port), "-d", str(data), "-l", str(seconds), "-q", "100"],
-                          capture_output=True, text=True, check=True, timeout=seconds + 60)
+    if not data.exists():
+        data.write_text("".join(f"{name} A\n" for name in NAMES))
+    done = subprocess.run(["dnsperf", "-s", "127.0.0.1", "-p", str(named.port), "-d", str(data), "-l", str(seconds),
+                           "-q", "100"], capture_output=True, text=True, check=True, timeout=seconds + 60)
     answered = int(re.search(r"Queries completed:\s+(\d+)", done.stdout).group(1))
     return float(re.search(r"Queries per second:\s+([\d.]+)", done.stdout).group(1)), answered
+
+
+class Server:
+    """One named of the table, with whoever watches it."""
+
+    def __init__(self, name: str, stack: contextlib.ExitStack, *, watcher=None, extra="", **options):
+        self.name = name
+        named = Named(ZONES, **options)
+        named.extra = extra.format(folder=named.folder)
+        self.named = stack.enter_context(named)
+        self.watcher = watcher(self.named) if watcher else None
+        if self.watcher:
+            stack.callback(self.watcher.end)
+        self.ratios: list[float] = []
+        self.answered = 0
+
+    def measure(self, seconds: int) -> float:
+        before = self.watcher.told if self.watcher else 0
+        rate, answered = load(self.named, seconds)
+        self.answered += answered
+        if isinstance(self.watcher, Counter):
+            wait_until(lambda: self.watcher.told - before >= answered, "the client to be told of every query", 30)
+        return rate
 
 
 def main():
@@ -72,30 +150,32 @@ def main():
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=int, default=3)
     options = arguments.parse_args()
-    queues = {"queues": {"max_events": 100_000, "max_bytes": "64MiB"}}
-    ratios = {"idle": [], "client": []}
-    told = []
-    with Named(ZONES, plugin=False) as bare, Named(ZONES) as idle, Named(ZONES, yaml=queues) as taken:
-        counter = Counter(taken)
+    with contextlib.ExitStack() as stack:
+        bare = Server("bare", stack, plugin=False)
+        servers = [Server("query log", stack, plugin=False, extra=QUERY_LOG)]
+        if shutil.which("fstrm_capture"):
+            tap = Dnstap(bare.named.folder)
+            stack.callback(tap.end)
+            servers.append(Server("dnstap", stack, plugin=False, options=tap.options()))
+        servers += [Server("nobody", stack),
+                    Server("one client", stack, yaml=QUEUES, watcher=Counter),
+                    Server("compressed", stack, yaml=QUEUES, watcher=lambda named: Counter(named, compressed=True)),
+                    Server("stalled", stack, yaml=PATIENT, watcher=Stalled)]
         for number in range(1, options.rounds + 1):
-            base, _ = queries_per_second(bare, options.seconds)
-            nobody, _ = queries_per_second(idle, options.seconds)
-            before = counter.events + counter.missed
-            one, answered = queries_per_second(taken, options.seconds)
-            threading.Event().wait(1)  # for what still waits in queues
-            got = counter.events + counter.missed - before
-            told.append((got, answered))
-            ratios["idle"].append(nobody / base)
-            ratios["client"].append(one / base)
-            print(f"round {number}: bare {base:9.0f}/s   nobody subscribed {nobody:9.0f}/s ({nobody / base:.3f})   "
-                  f"one client {one:9.0f}/s ({one / base:.3f}); of {answered} queries {got} told", flush=True)
-        counter.end()
-        accounted = sum(got for got, _ in told) / sum(answered for _, answered in told)
-        delivered = counter.events / max(1, counter.events + counter.missed)
-        print(f"median ratio to bare: nobody subscribed {statistics.median(ratios['idle']):.3f}, "
-              f"one client of every query {statistics.median(ratios['client']):.3f}")
-        print(f"the client: {counter.events} events delivered ({delivered:.1%}), {counter.missed} told as gaps, "
-              f"{accounted:.4f} of all queries accounted for")
+            base = bare.measure(options.seconds)
+            row = [f"round {number}: bare {base:9.0f}/s"]
+            for server in servers:
+                rate = server.measure(options.seconds)
+                server.ratios.append(rate / base)
+                row.append(f"{server.name} {rate:9.0f}/s ({rate / base:.3f})")
+            print("   ".join(row), flush=True)
+        for server in servers:
+            line = (f"{server.name:12} {statistics.median(server.ratios):.3f} of bare "
+                    f"({min(server.ratios):.3f} to {max(server.ratios):.3f})")
+            if isinstance(server.watcher, Counter):
+                line += (f"; of {server.answered} queries {server.watcher.events} delivered, "
+                         f"{server.watcher.missed} told as missed")
+            print(line)
 
 
 main()
