@@ -7,7 +7,7 @@ Servers of one configuration but for what is in the table are loaded by dnsperf 
 queries a second against the bare server of the same round; the median and the range of all rounds are printed. What
 clients of every query were sent or told they missed is held against what dnsperf got answered.
 
-  query log     category queries to a file
+  query log     querylog yes: a line a query in named's log file
   dnstap        client responses to a unix socket, fstrm_capture reading (Debian's fstrm-bin; left out without it)
   nobody        Bindcast, nobody subscribed
   one client    Bindcast, one client of every query, in batches, which counts them
@@ -37,8 +37,6 @@ ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 20_
 PREFERENCES = {"batch": True, "fold": False, "max_batch_size": 1000, "batch_timeout_ms": 100}
 PATIENT = {"server": {"heartbeat": "1h"}}  # these clients answer no ping
 QUEUES = {"queues": {"max_events": 100_000, "max_bytes": "64MiB"}, **PATIENT}
-QUERY_LOG = """logging {{ channel queries {{ file "{folder}/query.log"; print-time yes; }};
-                          category queries {{ queries; }}; }};"""  # with -g: to named's log file
 
 
 class Counter:
@@ -125,11 +123,9 @@ def load(named, seconds: int) -> tuple[float, int]:
 class Server:
     """One named of the table, with whoever watches it."""
 
-    def __init__(self, name: str, stack: contextlib.ExitStack, *, watcher=None, extra="", **options):
+    def __init__(self, name: str, stack: contextlib.ExitStack, *, watcher=None, **options):
         self.name = name
-        named = Named(ZONES, **options)
-        named.extra = extra.format(folder=named.folder)
-        self.named = stack.enter_context(named)
+        self.named = stack.enter_context(Named(ZONES, **options))
         self.watcher = watcher(self.named) if watcher else None
         if self.watcher:
             stack.callback(self.watcher.end)
@@ -152,7 +148,7 @@ def main():
     options = arguments.parse_args()
     with contextlib.ExitStack() as stack:
         bare = Server("bare", stack, plugin=False)
-        servers = [Server("query log", stack, plugin=False, extra=QUERY_LOG)]
+        servers = [Server("query log", stack, plugin=False, options="querylog yes;")]
         if shutil.which("fstrm_capture"):
             tap = Dnstap(bare.named.folder)
             stack.callback(tap.end)

@@ -404,6 +404,28 @@ void a_gap_names_the_first_and_the_last_event_missed(void**) {
   assert_int_equal(to, last);
 }
 
+void the_next_gap_begins_where_the_next_loss_did(void**) {
+  House house(small_queue(20, OverflowPolicy::drop_newest));
+  Client client(house);
+  client.wish.fold = false;
+  client.enter();
+  for (int i = 0; i < 100; ++i) house.query();
+  house.run();
+  assert_true(client.read_one());  // the gap so far; all else still waits
+  assert_true(client.queue.standing() == ClientQueue::Standing::full);
+  house.later(Losses::kEveryUs);
+  const std::uint64_t first = house.query();
+  std::uint64_t last = first;
+  for (int i = 0; i < 19; ++i) last = house.query();
+  house.run();
+  assert_true(client.read_one());
+  const auto& gap = client.frames.back()->gap;
+  assert_true(gap.has_value());
+  assert_int_equal(gap->count, 20);
+  assert_int_equal(gap->from, first);
+  assert_int_equal(gap->to, last);
+}
+
 void a_thousand_stalled_clients_cost_nothing_per_event(void**) {
   House house(small_queue(50));
   std::vector<std::unique_ptr<Client>> stalled;
@@ -619,6 +641,7 @@ int main() {
       cmocka_unit_test(who_wants_nothing_folded_is_told_what_was_lost),
       cmocka_unit_test(a_full_queue_still_takes_what_matters_more),
       cmocka_unit_test(a_gap_names_the_first_and_the_last_event_missed),
+      cmocka_unit_test(the_next_gap_begins_where_the_next_loss_did),
       cmocka_unit_test(a_thousand_stalled_clients_cost_nothing_per_event),
       cmocka_unit_test(all_queues_together_are_bounded_and_who_reads_does_not_notice),
       cmocka_unit_test(above_the_rate_like_queries_fold_and_others_are_told),
