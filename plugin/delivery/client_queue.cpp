@@ -145,6 +145,7 @@ bool ClientQueue::offer(const EncodedRef& event, bool urgent, Now now) {
 }
 
 void ClientQueue::refuse(const EncodedRef& event) {
+  if (options_.overflow == OverflowPolicy::disconnect) overflowed_ = true;
   account_.accepted += event->weight();
   lose_event(*event);
   ready_();

@@ -353,6 +353,19 @@ void many_names_do_not_push_out_what_is_folded(void**) {
   assert_int_equal(client.offsets.size() + client.folded + client.lost(), 4000);
 }
 
+void by_disconnect_who_loses_a_query_that_finds_no_group_must_go(void**) {
+  House house(small_queue(300, OverflowPolicy::disconnect));
+  Client client(house);
+  client.enter();
+  for (int i = 0; i < 400; ++i) {
+    house.query("n" + std::to_string(i) + ".example.com");
+    house.run();
+    assert_int_equal(client.queue.account().dropped[static_cast<std::size_t>(DropReason::queue_overflow)] > 0,
+                     client.queue.overflowed());
+  }
+  assert_true(client.queue.overflowed());
+}
+
 void who_wants_nothing_folded_is_told_what_was_lost(void**) {
   House house(small_queue(50));
   Client client(house);
@@ -638,6 +651,7 @@ int main() {
       cmocka_unit_test(without_bypass_all_keep_their_order),
       cmocka_unit_test(one_who_falls_behind_gets_like_queries_folded_and_comes_back),
       cmocka_unit_test(many_names_do_not_push_out_what_is_folded),
+      cmocka_unit_test(by_disconnect_who_loses_a_query_that_finds_no_group_must_go),
       cmocka_unit_test(who_wants_nothing_folded_is_told_what_was_lost),
       cmocka_unit_test(a_full_queue_still_takes_what_matters_more),
       cmocka_unit_test(a_gap_names_the_first_and_the_last_event_missed),
