@@ -485,7 +485,8 @@ class RawSocket:
                     see(message)
             account.check(message)
             server = message["data"]["connection"]
-            if server["events_queued"] == 0 and account.told.total() == sum(server["events_dropped"].values()):
+            waiting = server["events_queued"] + server["events_pending"]
+            if waiting == 0 and account.told.total() == sum(server["events_dropped"].values()):
                 return account, message["data"]
         raise HarnessError(f"the server never came to an end: {message}, told {account.told}")
 
@@ -500,7 +501,8 @@ class RawSocket:
             return None
 
     def ended(self) -> bool:
-        """Waits for the server to end the connection."""
+        """Waits for the server to end the connection, reading all that was sent before."""
+        self.widen()
         try:
             while True:
                 self._receive()
