@@ -96,6 +96,7 @@ bool capture(bindcast::Producer& producer, const bindcast_query& query, bindcast
   record.ended_ns = query.ended_ns;
   record.latency_ns = query.ended_ns > query.started_ns ? query.ended_ns - query.started_ns : 0;
   record.sample = sample;
+  record.hook_ns = query.hook_ns;
   record.client_port = query.client.port;
   record.qtype = query.qtype;
   record.qclass = query.qclass;

@@ -145,6 +145,7 @@ struct bindcast_query {
 	uint16_t		flags; /* the header's flag bits as sent: QR AA TC RD RA AD CD */
 	uint16_t		answers, authority, additional;
 	uint64_t		started_ns, ended_ns; /* CLOCK_MONOTONIC */
+	uint32_t		hook_ns; /* what the host's own hooks took for an earlier query; 0: not measured */
 	const char	       *view;
 	bool			dropped;      /* no answer was sent; rcode is meaningless */
 	bool			recursed;     /* the answer needed recursion */

@@ -77,6 +77,7 @@ void Intake::take_query(const Ring::Record& record, Now now) {
     ++hub_.statistics().events_failed;
     return;
   }
+  if (query.fixed.hook_ns != 0) hub_.statistics().hook_ns.record(query.fixed.hook_ns);
   if (ignored(query)) return;
   const auto emit = [&](EventType type) {
     write_query_event(event_, type, query, query_options_, now);

@@ -31,6 +31,7 @@ struct QueryRecord {
   std::uint64_t latency_ns;
   std::uint32_t sample;  // this record stands for so many
   std::uint32_t policy_serial;
+  std::uint32_t hook_ns;  // what capturing an earlier query took; 0: not measured
   std::uint16_t client_port;
   std::uint16_t qtype, qclass, rcode, flags;
   std::uint16_t answers, authority, additional;

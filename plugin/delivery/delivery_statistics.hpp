@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "plugin/delivery/frame.hpp"
-#include "plugin/delivery/histogram.hpp"
+#include "plugin/histogram.hpp"
 
 namespace bindcast {
 

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "plugin/histogram.hpp"
+
 namespace bindcast {
 
 // Why a subscriber did not get an event it had asked for; the `reason` of a `gap` message.
@@ -28,6 +30,7 @@ struct Statistics {
   std::array<std::uint64_t, kDropReasonCount> dropped{};
   std::uint64_t drained_events = 0;  // out of the capture's rings,
   std::uint64_t drained_us = 0;      // in so much time of the loop, up to the clients' queues
+  Histogram hook_ns;                 // what the host's hooks took for a query that was recorded, sampled
   std::int64_t started_us = 0;       // monotonic
   double events_per_second = 0;      // processed, mean of the last ten seconds
 

@@ -163,6 +163,7 @@ Json Server::status(Now now) const {
   const double drained = static_cast<double>(statistics.drained_events);
   json_object_set_new(o, "processing_us_per_event",
                       json_real(drained > 0 ? static_cast<double>(statistics.drained_us) / drained : 0));
+  set_json(o, "hook_ns", histogram_json(statistics.hook_ns));
   set(o, "frame_cache_bytes", std::uint64_t{channels_.queues().writer.cache().bytes()});
   set(o, "frame_cache_hits", channels_.queues().writer.cache().hits());
   Json listeners(json_array());

@@ -16,6 +16,7 @@ struct flight {
 	ns_client_t *client; /* NULL: free */
 	void (*cleanup)(ns_client_t *client);
 	uint64_t started_ns;
+	uint32_t hook_ns; /* what beginning it took; 0: not measured */
 	bool recursed;
 	uint8_t transport; /* enum bindcast_transport */
 };

@@ -18,7 +18,11 @@ const size_t query_capture_probe_length = sizeof(query_capture_probe_name);
 struct worker {
 	bindcast_producer *producer;
 	struct flight_table *flights;
+	uint32_t requests; /* only to take the time of one in so many */
+	uint32_t hook_ns;  /* what the last one measured took, to be told with the next record; 0: it was told */
 };
+
+#define MEASURED_ONE_IN 1024
 
 #define MAX_WORKERS 1024
 static struct worker workers[MAX_WORKERS];
@@ -99,7 +103,7 @@ read_edns(const ns_client_t *client, struct bindcast_query *query) {
 
 static void
 capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime *runtime,
-	bindcast_producer *producer) {
+	struct worker *worker) {
 	const uint32_t interest = bindcast_interest(runtime);
 	const dns_message_t *message = client->message;
 	struct bindcast_rpz rpz = BINDCAST_INIT(rpz);
@@ -129,6 +133,8 @@ capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime
 	query.additional = (uint16_t)message->counts[DNS_SECTION_ADDITIONAL];
 	query.started_ns = flight->started_ns;
 	query.ended_ns = monotonic_ns();
+	query.hook_ns = worker->hook_ns;
+	worker->hook_ns = 0;
 	query.view = client->view->name;
 	query.dropped = (client->query.attributes & NS_QUERYATTR_ANSWERED) == 0;
 	query.recursed = flight->recursed;
@@ -141,10 +147,10 @@ capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime
 	query.rpz = rewritten ? &rpz : NULL;
 
 	if (wants_rpz) {
-		bindcast_rpz_hit(producer, &query);
+		bindcast_rpz_hit(worker->producer, &query);
 	}
 	if (wants_query) {
-		bindcast_query_done(producer, &query);
+		bindcast_query_done(worker->producer, &query);
 	}
 }
 
@@ -155,8 +161,12 @@ request_ends(ns_client_t *client) {
 	struct flight *flight = flight_find(worker->flights, client);
 	void (*cleanup)(ns_client_t *) = flight->cleanup;
 	bindcast_runtime *runtime = atomic_load_explicit(&current_runtime, memory_order_relaxed);
+	const uint64_t entered_ns = flight->hook_ns == 0 ? 0 : monotonic_ns();
 	if (runtime != NULL) {
-		capture(client, flight, runtime, worker->producer);
+		capture(client, flight, runtime, worker);
+	}
+	if (entered_ns != 0) {
+		worker->hook_ns = flight->hook_ns + (uint32_t)(monotonic_ns() - entered_ns);
 	}
 	flight_end(worker->flights, flight);
 	cleanup(client);
@@ -194,16 +204,19 @@ query_begins(void *arg, void *data, isc_result_t *result) {
 	if (worker == NULL) {
 		return NS_HOOK_CONTINUE;
 	}
+	const bool measured = ++worker->requests % MEASURED_ONE_IN == 0;
+	const uint64_t entered_ns = measured ? monotonic_ns() : 0;
 	struct flight *flight = flight_begin(worker->flights, client);
 	if (flight == NULL) {
 		bindcast_query_lost(worker->producer);
 		return NS_HOOK_CONTINUE;
 	}
 	flight->cleanup = client->cleanup;
-	flight->started_ns = monotonic_ns();
 	flight->recursed = false;
 	flight->transport = transport_of(client); /* the handle is no longer valid when the request ends */
 	client->cleanup = request_ends;
+	flight->started_ns = monotonic_ns();
+	flight->hook_ns = measured ? (uint32_t)(flight->started_ns - entered_ns) : 0;
 	return NS_HOOK_CONTINUE;
 }
 

@@ -142,11 +142,12 @@ class Named:
     plugin: False leaves the plugin out. so: another .so.  dyndb: the optional second line.
     options, extra: more text inside options { } and at the end of named.conf.
     environment: variables of named's environment besides those of the test's own.
+    workers: named's worker threads. under: a command that runs named, a profiler for one.
     start: "answering" waits for an answer, "running" only for the process, "no" writes the files and starts nothing.
     """
 
     def __init__(self, zones=None, *, yaml=(), plugin=True, so=None, dyndb=False, views=None, options="", extra="",
-                 forwarder_port=9, environment=None, start="answering", log_level=0):
+                 forwarder_port=9, environment=None, workers=2, under=(), start="answering", log_level=0):
         self.zones = dict(zones or {})
         self.yaml = {} if yaml == () else yaml
         self.plugin = plugin
@@ -157,6 +158,8 @@ class Named:
         self.extra = extra
         self.forwarder_port = forwarder_port
         self.environment = dict(environment or {})
+        self.workers = workers
+        self.under = list(under)
         self.log_level = log_level
         self.process = None
         self._run_begins = 0
@@ -259,8 +262,8 @@ class Named:
             # named dies with us even when we are killed, and Ctrl-C is for us alone to handle.
             variables = [f"{name}={value}" for name, value in self.environment.items()]
             command = ["setpriv", "--pdeathsig", "KILL", "env", *self._preload(), *variables,
-                       named_program(self.folder), "-g", "-n", "2", "-d", str(self.log_level), "-c",
-                       str(self.folder / "named.conf")]
+                       *self.under, named_program(self.folder), "-g", "-n", str(self.workers), "-d",
+                       str(self.log_level), "-c", str(self.folder / "named.conf")]
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                 cwd=self.folder, start_new_session=True)

@@ -8,7 +8,7 @@ import dns.rcode
 
 from client import Client, watching
 from harness import UPDATE_KEY, UPDATE_SECRET, Named, Zone
-from traffic import Forwarder
+from traffic import Forwarder, Load
 
 ZONES = {"example.com": Zone("www A 192.0.2.1\nwww A 192.0.2.2\nalias CNAME www\nmixed TXT \"x\"")}
 
@@ -181,6 +181,19 @@ class RecursionTest(unittest.TestCase):
             event = client.wait_event("dns_query_failed", qname="fail.test")
             self.assertEqual("SERVFAIL", event["data"]["rcode"])
             self.assertTrue(event["data"]["recursive"])
+
+
+class OwnCostTest(unittest.TestCase):
+    def test_the_hooks_time_is_measured_for_one_query_in_1024(self):
+        with Named(ZONES, workers=1) as named, Client(named) as client:
+            client.subscribe(event_types=["dns_query_log"])
+            with Load(named, ["www.example.com"], count=5000, rate=5000) as load:
+                asked = load.finish()["completed"]
+            client.wait_events(asked, "dns_query_log")
+            hook_ns = client.request("get_statistics")["data"]["server"]["hook_ns"]
+            self.assertEqual(asked // 1024, hook_ns["count"])
+            self.assertTrue(20 < hook_ns["p50"] <= hook_ns["max"], hook_ns)
+            self.assertLess(hook_ns["p50"], 1_000_000)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "plugin/delivery/histogram.hpp"
+#include "plugin/histogram.hpp"
 
 namespace {
 
@@ -47,7 +47,7 @@ void compare(std::vector<std::uint32_t> values) {
 
 void uniform_values(void**) {
   std::mt19937 random(1);
-  for (const std::uint32_t top : {100u, 5'000u, 1'000'000u, Histogram::kMaxUs}) {
+  for (const std::uint32_t top : {100u, 5'000u, 1'000'000u, Histogram::kMost}) {
     std::uniform_int_distribution<std::uint32_t> any(1, top);
     std::vector<std::uint32_t> values(20'000);
     std::ranges::generate(values, [&] { return any(random); });
@@ -67,9 +67,9 @@ void exponential_values(void**) {
 
 // Each edge of each power of two, and its neighbours: equal values give exactly that value.
 void constant_values(void**) {
-  for (std::uint32_t power = 1; power < Histogram::kMaxUs; power *= 2) {
+  for (std::uint32_t power = 1; power < Histogram::kMost; power *= 2) {
     for (const std::uint32_t value : {power - (power > 1 ? 1 : 0), power, power + 1, power + power / 2}) {
-      if (value > Histogram::kMaxUs) continue;
+      if (value > Histogram::kMost) continue;
       Histogram histogram;
       histogram.record(value, 1000);
       for (const double percent : kPercents) assert_int_equal(histogram.percentile(percent), value);
@@ -82,12 +82,12 @@ void constant_values(void**) {
 // Between two others a value stands for itself, whatever its size.
 void every_value_is_found_again(void**) {
   std::uint32_t last = 0;
-  for (double exact = 1; exact < Histogram::kMaxUs; exact *= 1.003) {
+  for (double exact = 1; exact < Histogram::kMost; exact *= 1.003) {
     const auto value = static_cast<std::uint32_t>(exact);
     Histogram histogram;
     histogram.record(1);
     histogram.record(value);
-    histogram.record(Histogram::kMaxUs);
+    histogram.record(Histogram::kMost);
     const std::uint32_t found = histogram.percentile(50);
     if (value < 128) assert_int_equal(found, value);
     assert_near(found, value);
@@ -120,13 +120,13 @@ void what_lies_outside_is_clamped(void**) {
   histogram.record(std::numeric_limits<std::int64_t>::min());
   assert_int_equal(histogram.maximum(), 1);
   histogram.record(std::numeric_limits<std::int64_t>::max());
-  histogram.record(std::int64_t{Histogram::kMaxUs} + 1);
+  histogram.record(std::int64_t{Histogram::kMost} + 1);
   assert_int_equal(histogram.count(), 4);
-  assert_int_equal(histogram.maximum(), Histogram::kMaxUs);
+  assert_int_equal(histogram.maximum(), Histogram::kMost);
   assert_int_equal(histogram.percentile(-5), 1);
   assert_int_equal(histogram.percentile(50), 1);
-  assert_near(histogram.percentile(75), Histogram::kMaxUs);
-  assert_int_equal(histogram.percentile(200), Histogram::kMaxUs);
+  assert_near(histogram.percentile(75), Histogram::kMost);
+  assert_int_equal(histogram.percentile(200), Histogram::kMost);
   assert_int_equal(histogram.percentile(std::nan("")), 1);
 }
 

@@ -1,9 +1,9 @@
-// How durations are distributed: a log-linear histogram of microseconds, as HdrHistogram has it.
+// How durations are distributed: a log-linear histogram, as HdrHistogram has it.
 //
-// Values from 1 us to 1000 s, others are clamped. Up to 127 each value has a bucket of its own; above, every power of
-// two is cut into 64, so a bucket's middle is within 1/128 of every value in it. 6.4 KB and no allocation; recording
-// is a few integer instructions, reading walks all buckets. A bucket stops counting at 2^32-1, and what it does not
-// count is nowhere counted. A plain value; not thread safe.
+// Values from 1 to 10^9 of whatever unit its owner says, others are clamped. Up to 127 each value has a bucket of its
+// own; above, every power of two is cut into 64, so a bucket's middle is within 1/128 of every value in it. 6.4 KB and
+// no allocation; recording is a few integer instructions, reading walks all buckets. A bucket stops counting at 2^32-1,
+// and what it does not count is nowhere counted. A plain value; not thread safe.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@ namespace bindcast {
 
 class Histogram {
  public:
-  static constexpr std::uint32_t kMaxUs = 1'000'000'000;
+  static constexpr std::uint32_t kMost = 1'000'000'000;
 
-  void record(std::int64_t value_us, std::uint64_t times = 1) noexcept;
+  void record(std::int64_t value, std::uint64_t times = 1) noexcept;
   void add(const Histogram& other) noexcept;
   void reset() noexcept { *this = Histogram(); }
 
@@ -24,7 +24,7 @@ class Histogram {
   // The value that `percent` of the values do not exceed (nearest rank), from the smallest at 0 to the largest at 100,
   // which are exact, as is maximum(); others, and the mean, are within 1/128. All are 0 when nothing was recorded.
   [[nodiscard]] std::uint32_t percentile(double percent) const noexcept;
-  [[nodiscard]] std::uint32_t maximum() const noexcept { return count_ == 0 ? 0 : max_us_; }
+  [[nodiscard]] std::uint32_t maximum() const noexcept { return count_ == 0 ? 0 : max_; }
   [[nodiscard]] double mean() const noexcept;
 
  private:
@@ -33,8 +33,8 @@ class Histogram {
   [[nodiscard]] std::uint32_t middle_of(std::size_t bucket) const noexcept;
 
   std::uint64_t count_ = 0;
-  std::uint32_t min_us_ = kMaxUs;
-  std::uint32_t max_us_ = 0;
+  std::uint32_t min_ = kMost;
+  std::uint32_t max_ = 0;
   std::array<std::uint32_t, kBuckets> buckets_{};
 };
 static_assert(sizeof(Histogram) <= 8192);
