@@ -102,6 +102,7 @@ Runtime::~Runtime() {
 
 void Runtime::run() {
   pthread_setname_np(pthread_self(), "bindcast-loop");
+  intake_.control().sleep_fence.begin();
   const auto options = this->options();
   hub_.add_processor(std::make_unique<PolicySerials>());
   hub_.configure(*options);
@@ -115,7 +116,7 @@ void Runtime::run() {
       [](uv_timer_t* timer) {
         auto* runtime = static_cast<Runtime*>(timer->data);
         const Now now = read_clock();
-        runtime->intake_.report_losses(now);
+        runtime->intake_.collect_counts(now);
         runtime->hub_.tick(now);
         runtime->server_->tick(now);
       },

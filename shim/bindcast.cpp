@@ -114,6 +114,7 @@ bool capture(bindcast::Producer& producer, const bindcast_query& query, bindcast
   std::memcpy(record.ecs, query.ecs.bytes, sizeof record.ecs);
   record.ecs_source = query.ecs_source;
   record.transport = static_cast<bindcast::Transport>(std::min<std::uint8_t>(query.transport, BINDCAST_HTTPS));
+  record.counted = query.counted;
   record.dropped = query.dropped;
   record.recursed = query.recursed;
   record.cached = query.cached;
@@ -271,6 +272,7 @@ uint32_t bindcast_interest(const bindcast_runtime* runtime) {
 
 bool bindcast_query_done(bindcast_producer* handle, const bindcast_query* query) {
   auto& producer = *reinterpret_cast<bindcast::Producer*>(handle);
+  if (query->counted) return capture(producer, *query, bindcast::RecordKind::query, 1);
   if (producer.sampled_out()) return true;
   return capture(producer, *query, bindcast::RecordKind::query, producer.sample());
 }
@@ -278,6 +280,10 @@ bool bindcast_query_done(bindcast_producer* handle, const bindcast_query* query)
 bool bindcast_rpz_hit(bindcast_producer* handle, const bindcast_query* query) {
   if (query->rpz == nullptr) return false;
   return capture(*reinterpret_cast<bindcast::Producer*>(handle), *query, bindcast::RecordKind::rpz_hit, 1);
+}
+
+void bindcast_query_passed(bindcast_producer* producer) {
+  reinterpret_cast<bindcast::Producer*>(producer)->count_passed_query();
 }
 
 void bindcast_query_lost(bindcast_producer* producer) {

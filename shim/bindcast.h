@@ -99,7 +99,8 @@ bindcast_producer_create(bindcast_runtime *runtime);
 enum bindcast_interest {
 	BINDCAST_WANTS_QUERIES = 1,  /* somebody wants every query */
 	BINDCAST_WANTS_FAILURES = 2, /* somebody wants those that ended in SERVFAIL */
-	BINDCAST_WANTS_RPZ = 4
+	BINDCAST_WANTS_RPZ = 4,
+	BINDCAST_COUNTS_QUERIES = 8 /* never with BINDCAST_WANTS_QUERIES: those who want every query are full for now */
 };
 /* What is wanted now, as a set of bindcast_interest. One relaxed load. Query path. */
 uint32_t
@@ -147,6 +148,7 @@ struct bindcast_query {
 	uint64_t		started_ns, ended_ns; /* CLOCK_MONOTONIC */
 	uint32_t		hook_ns; /* what the host's own hooks took for an earlier query; 0: not measured */
 	const char	       *view;
+	bool			counted;      /* bindcast_query_passed was called for it: only its failure is of use */
 	bool			dropped;      /* no answer was sent; rcode is meaningless */
 	bool			recursed;     /* the answer needed recursion */
 	bool			cached;	      /* answered from the cache alone */
@@ -170,6 +172,12 @@ bool
 bindcast_query_done(bindcast_producer *producer, const struct bindcast_query *query);
 bool
 bindcast_rpz_hit(bindcast_producer *producer, const struct bindcast_query *query);
+/*
+ * A query while BINDCAST_COUNTS_QUERIES is wanted: counted as missed by those who are full, with no more said of it. Query
+ * path; only the producer's thread.
+ */
+void
+bindcast_query_passed(bindcast_producer *producer);
 /* The host itself lost sight of a query that was wanted: counted as dropped. Query path; only the producer's thread. */
 void
 bindcast_query_lost(bindcast_producer *producer);

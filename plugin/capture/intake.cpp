@@ -1,6 +1,7 @@
 #include "plugin/capture/intake.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "events/dns_text.hpp"
@@ -16,15 +17,25 @@ constexpr std::uint16_t kServfail = 2;
 Intake::Intake(Hub& hub)
     : hub_(hub), fold_([this](const QueryView& query, std::uint64_t count, Now now) {
         hub_.emit(rpz_event(query, feeds_, count, now), now);
-      }) {}
+      }) {
+  hub_.set_counts([this](Now now) { collect_counts(now); });
+}
 
 Producer* Intake::add_producer() {
   auto lane = std::make_unique<Lane>();
   lane->producer = std::make_unique<Producer>(control_);
+  Producer* producer = lane->producer.get();
   const std::lock_guard lock(adding_);
-  if (lanes_.size() == kMaxProducers) return nullptr;
-  lanes_.push_back(std::move(lane));
-  return lanes_.back()->producer.get();
+  if (producers_ == kMaxProducers) return nullptr;
+  new_lanes_.push_back(std::move(lane));
+  ++producers_;
+  return producer;
+}
+
+void Intake::take_new_lanes() {
+  const std::lock_guard lock(adding_);
+  std::move(new_lanes_.begin(), new_lanes_.end(), std::back_inserter(lanes_));
+  new_lanes_.clear();
 }
 
 void Intake::attach(uv_loop_t* loop) {
@@ -58,7 +69,8 @@ void Intake::configure(const Options& options) {
 
 void Intake::update_interest() {
   std::uint32_t interest = kWantsRpz;
-  if (queries_enabled_ && hub_.wanted(EventType::dns_query_log)) interest |= kWantsQueries;
+  if (queries_enabled_ && hub_.wanted(EventType::dns_query_log))
+    interest |= ignored_names_.empty() && hub_.only_counted(EventType::dns_query_log) ? kCountsQueries : kWantsQueries;
   if (queries_enabled_ && hub_.wanted(EventType::dns_query_failed)) interest |= kWantsFailures;
   if (control_.interest.load(std::memory_order_relaxed) != interest)
     control_.interest.store(interest, std::memory_order_relaxed);
@@ -83,7 +95,7 @@ void Intake::take_query(const Ring::Record& record, Now now) {
     write_query_event(event_, type, query, query_options_, now);
     hub_.emit(std::move(event_), now);
   };
-  if (hub_.wanted(EventType::dns_query_log)) emit(EventType::dns_query_log);
+  if (!query.fixed.counted && hub_.wanted(EventType::dns_query_log)) emit(EventType::dns_query_log);
   if (!query.fixed.dropped && query.fixed.rcode == kServfail && hub_.wanted(EventType::dns_query_failed))
     emit(EventType::dns_query_failed);
 }
@@ -112,11 +124,12 @@ void Intake::report_losses(Lane& lane, Now now) {
                    {dns_query_blocked, malware_blocked, phishing_blocked, dns_query_allowed},
                    news(producer.dropped_rpz, lane.reported.rpz), now);
   hub_.report_lost(DropReason::sampled, {dns_query_log}, news(producer.sampled_queries, lane.reported.sampled), now);
+  hub_.pass_by(dns_query_log, news(producer.passed_queries, lane.reported.passed), now);
 }
 
 Intake::Drained Intake::drain(Now now) {
   Drained drained = Drained::nothing;
-  const std::lock_guard lock(adding_);
+  take_new_lanes();
   taken_ = 0;
   // Each ring that has something gets an equal share.
   const auto take_from_all = [&](Ring& (Producer::*ring_of)() noexcept, auto take) {
@@ -139,8 +152,8 @@ Intake::Drained Intake::drain(Now now) {
   return drained;
 }
 
-void Intake::report_losses(Now now) {
-  const std::lock_guard lock(adding_);
+void Intake::collect_counts(Now now) {
+  take_new_lanes();
   for (const auto& lane : lanes_) report_losses(*lane, now);
 }
 
@@ -175,10 +188,9 @@ void Intake::poll() {
 
 void Intake::fall_asleep() {
   control_.loop_sleeps.store(true, std::memory_order_relaxed);
-  control_.full_fence();  // pairs with CaptureControl::wake_if_asleep
-  bool something = false;
-  {
-    const std::lock_guard lock(adding_);
+  bool something = !control_.sleep_fence.heavy();  // pairs with CaptureControl::wake_if_asleep
+  if (!something) {
+    take_new_lanes();
     something = std::ranges::any_of(lanes_, [](const auto& lane) {
       return !lane->producer->priority().empty() || !lane->producer->bulk().empty();
     });

@@ -36,8 +36,9 @@ class Intake {
   // Takes what is in the rings: at most half of what a client's queue holds, because the sockets are written to between
   // two drains, and a client that keeps up must not lose anything for our own haste.
   Drained drain(Now now);
-  // Once a second: what is sampled out leaves no record that would wake the loop, and is to be told all the same.
-  void report_losses(Now now);
+  // What the host only counted: once a second, because it leaves no record that would wake the loop, and before anybody
+  // comes, goes or is told what it missed.
+  void collect_counts(Now now);
   // Everything that is left, folded repeats too: at the end.
   void drain_all(Now now);
   // Tells the hosts what the hub's subscribers want now.
@@ -45,7 +46,7 @@ class Intake {
 
  private:
   struct Reported {
-    std::uint64_t queries = 0, failures = 0, rpz = 0, sampled = 0;
+    std::uint64_t queries = 0, failures = 0, rpz = 0, sampled = 0, passed = 0;
   };
   struct Lane {
     std::unique_ptr<Producer> producer;
@@ -53,6 +54,7 @@ class Intake {
   };
   void take_query(const Ring::Record& record, Now now);
   void take_rpz(const Ring::Record& record, Now now);
+  void take_new_lanes();
   void report_losses(Lane& lane, Now now);
   [[nodiscard]] bool ignored(const QueryView& query) const;
   void poll();
@@ -69,8 +71,10 @@ class Intake {
   std::size_t records_per_drain_ = kMostRecordsPerDrain;
   std::size_t taken_ = 0;  // by the last drain
 
-  std::mutex adding_;  // guards lanes_ against add_producer; the query path never takes it
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // the loop's
+  std::mutex adding_;                         // guards what follows; held for moments only
+  std::vector<std::unique_ptr<Lane>> new_lanes_;
+  std::size_t producers_ = 0;
 
   uv_timer_t poll_timer_{};
   uv_idle_t more_{};  // runs while the rings have more than one drain takes

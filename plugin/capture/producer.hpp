@@ -9,42 +9,30 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "plugin/capture/asymmetric_fence.hpp"
 #include "plugin/capture/records.hpp"
 #include "plugin/capture/ring.hpp"
 
 namespace bindcast {
 
 // What the loop wants from the host now. Values as in enum bindcast_interest of shim/bindcast.h.
-enum Interest : std::uint32_t { kWantsQueries = 1, kWantsFailures = 2, kWantsRpz = 4 };
+enum Interest : std::uint32_t { kWantsQueries = 1, kWantsFailures = 2, kWantsRpz = 4, kCountsQueries = 8 };
 
 // Shared by all producers of a runtime and its loop.
 struct CaptureControl {
-  // ThreadSanitizer knows no fences; a read-modify-write of one common object orders the same pairs.
-  void full_fence() noexcept {
-#if defined(__SANITIZE_THREAD__)
-    fence_.fetch_add(1, std::memory_order_seq_cst);
-#else
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
-  }
-
   std::atomic<std::uint32_t> interest{0};
   std::atomic<std::uint32_t> sample{1};  // 1 in N queries
   alignas(64) std::atomic<bool> loop_sleeps{false};
   uv_async_t wake{};  // initialised by the loop before the first producer exists
+  AsymmetricFence sleep_fence;
 
   // After a commit. The fence pairs with the one in Intake::fall_asleep: either the loop sees the record, or we see
   // that it sleeps.
   void wake_if_asleep() noexcept {
-    full_fence();
+    sleep_fence.light();
     if (loop_sleeps.load(std::memory_order_relaxed) && loop_sleeps.exchange(false, std::memory_order_relaxed))
       uv_async_send(&wake);
   }
-
-#if defined(__SANITIZE_THREAD__)
- private:
-  std::atomic<unsigned> fence_{0};
-#endif
 };
 
 class Producer {
@@ -83,13 +71,18 @@ class Producer {
 
   // A query that the host could not follow to its end. Host thread.
   void count_lost_query() noexcept { add(dropped_queries); }
+  // A query while the loop wants to know only how many there were. Host thread.
+  void count_passed_query() noexcept {
+    if (!sampled_out()) add(passed_queries);
+  }
 
   // Loop thread.
   [[nodiscard]] Ring& bulk() noexcept { return bulk_; }
   [[nodiscard]] Ring& priority() noexcept { return priority_; }
 
   // Written by the host thread only, read by the loop.
-  std::atomic<std::uint64_t> dropped_queries{0}, dropped_failures{0}, dropped_rpz{0}, sampled_queries{0};
+  std::atomic<std::uint64_t> dropped_queries{0}, dropped_failures{0}, dropped_rpz{0}, sampled_queries{0},
+      passed_queries{0};
 
  private:
   Ring& lane(RecordKind kind) noexcept { return kind == RecordKind::rpz_hit ? priority_ : bulk_; }

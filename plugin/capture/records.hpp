@@ -44,6 +44,7 @@ struct QueryRecord {
   Transport transport;
   RpzTrigger trigger;
   RpzAction action;
+  bool counted;  // as a query: only its failure is to be told
   bool dropped, recursed, cached, edns_do, has_ede, has_rpz;
   std::uint8_t qname_size, tsig_size, view_size, policy_zone_size, rule_size;
 

@@ -22,12 +22,6 @@ std::size_t groups_for(const QueueOptions& queues) {
   return std::clamp<std::size_t>(queues.max_events / kQueuesShareOfGroups, kFewestGroups, kMostGroups);
 }
 
-void count_into(Gap& gap, const EncodedEvent& event) {
-  gap.count += event.weight();
-  gap.by_type[static_cast<std::size_t>(event.counts_as())] += event.weight();
-  gap.to = event.offset;
-}
-
 std::int64_t earlier(std::int64_t a, std::int64_t b) {
   return a == 0 ? b : b == 0 ? a : std::min(a, b);
 }
@@ -95,7 +89,7 @@ void Channel::join(ClientQueue& client, Now now) {
 
 void Channel::leave(ClientQueue& client, Now now) {
   flush(now);
-  settle(client);
+  settle(client, now);
   forget(client);
   client.tell_all_losses();
 }
@@ -279,12 +273,11 @@ void Channel::push_to_those_in_step(Now now, Push push) {
 
 void Channel::push_to_those_behind(std::span<const EncodedRef> events, bool urgent, Now now) {
   if (behind_.empty() && full_.empty()) return;
-  const bool by_importance = house_.queue_options_.overflow == OverflowPolicy::drop_lowest;
   for (const EncodedRef& event : events) {
-    if (by_importance && event->priority > Priority::low) {
+    if (!passes(event->priority)) {
       for (ClientQueue* client : full_) (void)client->offer(event, urgent, now);
     } else if (!full_.empty()) {
-      pass_by(*event);
+      pass_by(event->counts_as(), event->weight(), event->offset, event->offset);
     }
     if (behind_.empty()) continue;
     if (!urgent && wish_.fold && event->event && fold_.fold(*event->event)) {
@@ -312,10 +305,41 @@ void Channel::standings_changed() noexcept {
                  (wish_.fold && (!behind_.empty() || house_.rate_limit_.events_per_second != 0));
 }
 
-void Channel::pass_by(const EncodedEvent& event) {
-  for (ClientQueue* client : untouched_) client->passed_from_ = event.offset;
+// Do events of that priority pass by those who are full?
+bool Channel::passes(Priority priority) const noexcept {
+  return house_.queue_options_.overflow != OverflowPolicy::drop_lowest || priority == Priority::low;
+}
+
+void Channel::pass_by(EventType type, std::uint64_t count, std::uint64_t first_offset, std::uint64_t last_offset) {
+  for (ClientQueue* client : untouched_) client->passed_from_ = first_offset;
   untouched_.clear();
-  count_into(passed_, event);
+  passed_.count += count;
+  passed_.by_type[static_cast<std::size_t>(type)] += count;
+  passed_.to = last_offset;
+}
+
+bool Channel::only_counts(EventType type, Priority priority, Severity severity) const noexcept {
+  if (full_.empty() || clients() != full_.size() || house_.rate_limit_.events_per_second != 0 || !passes(priority))
+    return false;
+  return std::ranges::any_of(subscriptions, [&](const Subscription& s) {
+    return s.covers(type) && s.filter.matches_everything() && priority >= s.min_priority &&
+           severity >= s.min_severity && s.sample <= 1;
+  });
+}
+
+void Channel::passed_by(EventType type, std::uint64_t count, std::uint64_t first_offset, Now now) {
+  matched_ += count;
+  arrivals_.add(count, now);
+  while (!open_.empty()) seal(wish_.packing.batching.max_batch_size, now);  // what came before must not follow it
+  Gap gap;
+  gap.count = count;
+  gap.by_type[static_cast<std::size_t>(type)] = count;
+  gap.from = first_offset;
+  gap.to = first_offset + count - 1;
+  if (!full_.empty()) pass_by(type, count, gap.from, gap.to);
+  // The host may have counted some more in the moment in which a client caught up.
+  for (Clients* clients : {&in_step_, &behind_})
+    for (ClientQueue* client : *clients) client->lose(gap, true);
 }
 
 void Channel::tell_losses(Now now, bool all) {
@@ -390,8 +414,10 @@ void Channel::change_standings(Now now) {
   standings_changed();
 }
 
-void Channel::settle(ClientQueue& client) {
-  if (client.standing_ != ClientQueue::Standing::full || client.passed_.count == passed_.count) return;
+void Channel::settle(ClientQueue& client, Now now) {
+  if (client.standing_ != ClientQueue::Standing::full) return;
+  house_.hub_.collect_counts(now);
+  if (client.passed_.count == passed_.count) return;
   Gap gap;
   gap.reason = DropReason::queue_overflow;
   gap.count = passed_.count - client.passed_.count;
@@ -410,7 +436,7 @@ void Channel::drained(ClientQueue& client, Now now) {
 }
 
 void Channel::catch_up(ClientQueue& client, Now now) {
-  settle(client);
+  settle(client, now);
   if (client.standing_ == ClientQueue::Standing::behind) flush_fold(now);
   for (Clients* clients : {&behind_, &full_, &untouched_}) std::erase(*clients, &client);
   client.standing_ = ClientQueue::Standing::in_step;

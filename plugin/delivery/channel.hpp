@@ -55,6 +55,8 @@ class Channel : public Subscriber {
 
   void deliver(const EncodedRef& event, Now now) override;
   void lost(DropReason reason, EventType type, std::uint64_t count, Now now) override;
+  [[nodiscard]] bool only_counts(EventType type, Priority priority, Severity severity) const noexcept override;
+  void passed_by(EventType type, std::uint64_t count, std::uint64_t first_offset, Now now) override;
 
   // What is due: a batch, what was folded, what was lost.
   void run(Now now);
@@ -63,7 +65,7 @@ class Channel : public Subscriber {
   void flush(Now now);
 
   // The client is about to be told what it missed: what has passed it by since the last time becomes its loss.
-  void settle(ClientQueue& client);
+  void settle(ClientQueue& client, Now now);
   // The client has taken something: it may have caught up.
   void drained(ClientQueue& client, Now now);
 
@@ -101,7 +103,8 @@ class Channel : public Subscriber {
   void push_to_those_in_step(Now now, Push push);
   void push_to_those_behind(std::span<const EncodedRef> events, bool urgent, Now now);
   void standings_changed() noexcept;
-  void pass_by(const EncodedEvent& event);
+  [[nodiscard]] bool passes(Priority priority) const noexcept;
+  void pass_by(EventType type, std::uint64_t count, std::uint64_t first_offset, std::uint64_t last_offset);
   void tell_losses(Now now, bool all);
   void flush_fold(Now now);
   void flush_excess(Now now);

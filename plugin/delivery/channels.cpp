@@ -24,6 +24,7 @@ void Channels::configure(const Options& options) {
 void Channels::enter(ClientQueue& client, const Wish& wish, Now now) {
   const std::string key = wish.subscriptions.empty() ? std::string() : wish.key();
   if (client.channel() != nullptr && client.channel()->key_ == key) return;
+  hub_.collect_counts(now);
   leave(client, now);
   client.pack_as(wish.packing);
   if (wish.subscriptions.empty()) return;
@@ -38,6 +39,7 @@ void Channels::enter(ClientQueue& client, const Wish& wish, Now now) {
 void Channels::leave(ClientQueue& client, Now now) {
   Channel* channel = client.channel();
   if (channel == nullptr) return;
+  hub_.collect_counts(now);
   channel->leave(client, now);
   remove_if_empty(*channel);
 }

@@ -283,7 +283,7 @@ bool ClientQueue::due(Now now) const noexcept {
 }
 
 FrameRef ClientQueue::next(Now now) {
-  if (channel_ != nullptr && standing_ != Standing::in_step) channel_->settle(*this);
+  if (channel_ != nullptr && standing_ != Standing::in_step) channel_->settle(*this, now);
   if (const auto gap = losses_.take(now, tell_all_)) {
     FrameRef frame = house_.writer.gap(*gap, now, packing_.format, packing_.batching.compression);
     delivered(*frame, false, now);

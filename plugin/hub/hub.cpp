@@ -171,6 +171,27 @@ void Hub::report_lost(DropReason reason, std::initializer_list<EventType> types,
   }
 }
 
+bool Hub::only_counted(EventType type) const noexcept {
+  const auto& takers = by_type_[index_of(type)];
+  if (takers.empty() || !global_filter_.matches_everything() || type_info(type).klass == Class::durable) return false;
+  if (std::ranges::any_of(processors_, [type](const auto& processor) { return processor->concerns(type); }))
+    return false;
+  const TypeOverride& change = overrides_[index_of(type)];
+  const Priority priority = change.priority.value_or(type_info(type).priority);
+  const Severity severity = change.severity.value_or(type_info(type).severity);
+  return std::ranges::all_of(takers,
+                             [&](const Subscriber* taker) { return taker->only_counts(type, priority, severity); });
+}
+
+void Hub::pass_by(EventType type, std::uint64_t count, Now now) {
+  if (count == 0) return;
+  statistics_.events_emitted += count;
+  statistics_.events_processed += count;
+  const std::uint64_t first = last_offset_ + 1;
+  last_offset_ += count;
+  for (Subscriber* taker : by_type_[index_of(type)]) taker->passed_by(type, count, first, now);
+}
+
 void Hub::tick(Now) {
   second_counts_[second_] = statistics_.events_processed - counted_processed_;
   counted_processed_ = statistics_.events_processed;

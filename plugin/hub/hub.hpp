@@ -7,9 +7,11 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/options.hpp"
@@ -28,6 +30,8 @@ class Processor {
   virtual ~Processor() = default;
   // false: the event goes no further (counted as filtered). May throw: counted as failed, the event goes no further.
   virtual bool process(Event& event) = 0;
+  // False: events of that type may pass without it.
+  [[nodiscard]] virtual bool concerns(EventType) const noexcept { return true; }
 };
 
 // What one client asked for. An event matches when its type or category is named (nothing named: every event), its
@@ -55,6 +59,12 @@ class Subscriber {
   virtual void deliver(const EncodedRef& event, Now now) = 0;
   // Events that a subscription asked for and that will not come.
   virtual void lost(DropReason reason, EventType type, std::uint64_t count, Now now) = 0;
+  // Would it only count any event of this type, priority and severity, as missed by all who stand behind it?
+  [[nodiscard]] virtual bool only_counts(EventType, Priority, Severity) const noexcept { return false; }
+  // So many events that it would have been given one by one, from this offset on: all only counted, never made.
+  virtual void passed_by(EventType type, std::uint64_t count, std::uint64_t /*first_offset*/, Now now) {
+    lost(DropReason::queue_overflow, type, count, now);
+  }
 
   std::vector<Subscription> subscriptions;  // set before Hub::add_subscriber; after a change call subscriptions_changed
   bool sees_admin_events = false;           // Audience::admin events too
@@ -88,6 +98,17 @@ class Hub {
   // `count` events that were lost before they became events, and might have been of any of `types`: told once to every
   // subscriber who wanted one of them, under the first that it wanted.
   void report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now);
+
+  // Events of that type are of no use but to be counted: whoever wants them is full, and they are not looked at on the
+  // way. Then the host need not make them: it counts (pass_by), and every event counted is one that all of them missed.
+  [[nodiscard]] bool only_counted(EventType type) const noexcept;
+  void pass_by(EventType type, std::uint64_t count, Now now);
+  // Brings in what was only counted so far, by the function that was set. To be called before anybody comes, goes, or
+  // is told what it missed, so that it is told to those whom it concerns.
+  void set_counts(std::function<void(Now)> collect) { collect_counts_ = std::move(collect); }
+  void collect_counts(Now now) {
+    if (collect_counts_) collect_counts_(now);
+  }
 
   // For events that one subscriber makes of others, and those that are sent again.
   [[nodiscard]] EventEncoder& encoder() noexcept { return encoder_; }
@@ -128,6 +149,7 @@ class Hub {
   std::vector<Subscriber*> subscribers_;
   std::array<std::vector<Subscriber*>, kEventTypeCount> by_type_;  // who may want a type, audience respected
   std::bitset<kEventTypeCount> wanted_;
+  std::function<void(Now)> collect_counts_;
   RecentEvents recent_;
   std::uint64_t last_offset_ = 0;
   Statistics statistics_;

@@ -15,6 +15,10 @@ void PolicySerials::learn(const Event& event, std::string_view zone, Fields::Val
   if (serial) serials_[key_of(event.view, zone)] = static_cast<std::uint32_t>(serial.integer());
 }
 
+bool PolicySerials::concerns(EventType type) const noexcept {
+  return type_info(type).category != Category::dns;
+}
+
 bool PolicySerials::process(Event& event) {
   switch (event.type) {
     case EventType::zone_loaded:

@@ -14,6 +14,7 @@ namespace bindcast {
 class PolicySerials : public Processor {
  public:
   bool process(Event& event) override;
+  [[nodiscard]] bool concerns(EventType type) const noexcept override;
 
  private:
   void learn(const Event& event, std::string_view zone, Fields::Value serial);

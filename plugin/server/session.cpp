@@ -87,7 +87,7 @@ void Session::emit_connection_event(EventType type, Now now, const std::function
 }
 
 void Session::closed(int code, std::string_view reason, Now now) {
-  if (Channel* channel = queue_.channel()) channel->settle(queue_);
+  if (Channel* channel = queue_.channel()) channel->settle(queue_, now);
   Account account = queue_.account();
   if (const Channel* channel = queue_.channel()) account.waiting += channel->pending(queue_);
   shared_.channels.forget(queue_);

@@ -457,7 +457,7 @@ void Session::tell_status(const ClientMessage& message, Now now) {
 
 void Session::tell_statistics(const ClientMessage& message, Now now) {
   Channel* channel = queue_.channel();
-  if (channel != nullptr) channel->settle(queue_);
+  if (channel != nullptr) channel->settle(queue_, now);
   const Account account = queue_.account();
   const std::uint64_t pending = channel == nullptr ? 0 : channel->pending(queue_);
   const std::uint64_t emitted = shared_.hub.statistics().events_offered() - emitted_before_;

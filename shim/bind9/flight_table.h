@@ -17,6 +17,7 @@ struct flight {
 	void (*cleanup)(ns_client_t *client);
 	uint64_t started_ns;
 	uint32_t hook_ns; /* what beginning it took; 0: not measured */
+	bool counted; /* its query was counted when it began */
 	bool recursed;
 	uint8_t transport; /* enum bindcast_transport */
 };

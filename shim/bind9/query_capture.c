@@ -109,7 +109,12 @@ capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime
 	struct bindcast_rpz rpz = BINDCAST_INIT(rpz);
 	const bool rewritten = rpz_capture(client, &rpz);
 	const bool failed = message->rcode == dns_rcode_servfail;
-	const bool wants_query = (interest & BINDCAST_WANTS_QUERIES) != 0 ||
+	bool counted = flight->counted;
+	if (!counted && (interest & BINDCAST_COUNTS_QUERIES) != 0) {
+		bindcast_query_passed(worker->producer);
+		counted = true;
+	}
+	const bool wants_query = (!counted && (interest & BINDCAST_WANTS_QUERIES) != 0) ||
 				 ((interest & BINDCAST_WANTS_FAILURES) != 0 && failed);
 	const bool wants_rpz = rewritten && (interest & BINDCAST_WANTS_RPZ) != 0;
 	const dns_name_t *name = client->query.origqname;
@@ -136,6 +141,7 @@ capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime
 	query.hook_ns = worker->hook_ns;
 	worker->hook_ns = 0;
 	query.view = client->view->name;
+	query.counted = counted;
 	query.dropped = (client->query.attributes & NS_QUERYATTR_ANSWERED) == 0;
 	query.recursed = flight->recursed;
 	query.cached = !query.dropped && answered_from_cache(client, flight->recursed);
@@ -195,23 +201,33 @@ query_begins(void *arg, void *data, isc_result_t *result) {
 		zone_watch_wake();
 	}
 	const uint32_t interest = bindcast_interest(runtime);
+	const bool counts = (interest & BINDCAST_COUNTS_QUERIES) != 0;
 	const bool wanted = (interest & (BINDCAST_WANTS_QUERIES | BINDCAST_WANTS_FAILURES)) != 0 ||
 			    ((interest & BINDCAST_WANTS_RPZ) != 0 && client->view->rpzs != NULL);
-	if (!wanted || client->cleanup == request_ends || client->cleanup == NULL || is_probe(client)) {
+	if ((!wanted && !counts) || client->cleanup == request_ends || client->cleanup == NULL || is_probe(client)) {
 		return NS_HOOK_CONTINUE;
 	}
 	struct worker *worker = worker_of(client, runtime);
 	if (worker == NULL) {
 		return NS_HOOK_CONTINUE;
 	}
+	if (counts) {
+		bindcast_query_passed(worker->producer);
+		if (!wanted) {
+			return NS_HOOK_CONTINUE;
+		}
+	}
 	const bool measured = ++worker->requests % MEASURED_ONE_IN == 0;
 	const uint64_t entered_ns = measured ? monotonic_ns() : 0;
 	struct flight *flight = flight_begin(worker->flights, client);
 	if (flight == NULL) {
-		bindcast_query_lost(worker->producer);
+		if (!counts) {
+			bindcast_query_lost(worker->producer);
+		}
 		return NS_HOOK_CONTINUE;
 	}
 	flight->cleanup = client->cleanup;
+	flight->counted = counts;
 	flight->recursed = false;
 	flight->transport = transport_of(client); /* the handle is no longer valid when the request ends */
 	client->cleanup = request_ends;

@@ -4,7 +4,9 @@
   BINDCAST_SO=build/shim/bindcast.so tests/bench/query_cost.py [--rounds N] [--seconds N]
 
 Servers of one configuration but for what is in the table are loaded by dnsperf in turn, round after round. Each figure is
-queries a second against the bare server of the same round; the median and the range of all rounds are printed. What
+queries a second against the bare server of the same round; the median and the range of all rounds are printed. On a machine
+where dnsperf, the plugin's loop and its clients compete with named for the processors, that says what all of it costs
+together; so the processor time that named's own threads took for a query is printed too, against the bare server's. What
 clients of every query were sent or told they missed is held against what dnsperf got answered.
 
   query log     querylog yes: a line a query in named's log file
@@ -12,6 +14,9 @@ clients of every query were sent or told they missed is held against what dnsper
   nobody        Bindcast, nobody subscribed
   one client    Bindcast, one client of every query, in batches, which counts them
   compressed    the same with bindcast.v1.deflate
+  sampled       Bindcast, one client of one query in 100, by the server's configuration (events.queries.sample)
+  folded        Bindcast, one client that gets 1,000 events a second (rate_limit.events_per_second), and like queries of the
+                rest folded into counts
   stalled       Bindcast, one client of every query that never reads
 """
 
@@ -29,27 +34,29 @@ import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from client import RawSocket  # noqa: E402
+from client import Client, RawSocket  # noqa: E402
 from harness import Named, Zone, wait_until  # noqa: E402
 
 NAMES = [f"n{i}.example.com" for i in range(20_000)]  # half of them present
 ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 20_000, 2)))}
-PREFERENCES = {"batch": True, "fold": False, "max_batch_size": 1000, "batch_timeout_ms": 100}
+PREFERENCES = {"batch": True, "max_batch_size": 1000, "batch_timeout_ms": 100}
 PATIENT = {"server": {"heartbeat": "1h"}}  # these clients answer no ping
 QUEUES = {"queues": {"max_events": 100_000, "max_bytes": "64MiB"}, **PATIENT}
+SAMPLED = {"events": {"queries": {"sample": 100}}, **QUEUES}
+LIMITED = {"rate_limit": {"events_per_second": 1000}, **QUEUES}
 
 
 class Counter:
-    """A client of every query that only counts: events by their type, gaps by what they say."""
+    """A client of every query that only counts: events by their type, batches and gaps by what they say."""
 
-    def __init__(self, named, compressed=False):
-        self.events = self.missed = 0
+    def __init__(self, named, compressed=False, fold=False):
+        self.events = self.folded = self.missed = 0
         self._client = RawSocket(named, timeout=30)
         headers = {"Authorization": f"Bearer {named.token}"}
         if compressed:
             headers["Sec-WebSocket-Protocol"] = "bindcast.v1.deflate"
         self._client.upgrade(headers=headers)
-        self._client.send_json({"type": "set_preferences", "data": PREFERENCES})
+        self._client.send_json({"type": "set_preferences", "data": PREFERENCES | {"fold": fold}})
         self._client.send_json({"type": "subscribe", "data": {"event_types": ["dns_query_log"]}})
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -65,12 +72,16 @@ class Counter:
                 payload = zlib.decompress(payload)
             if payload.startswith(b'{"type":"gap"'):
                 self.missed += json.loads(payload)["data"]["count"]
-            else:
-                self.events += payload.count(b'"type":"dns_query_log"')
+                continue
+            self.events += payload.count(b'"type":"dns_query_log"')
+            if b'"type":"dns_query_batch"' in payload:
+                message = json.loads(payload)
+                events = message["events"] if message["type"] == "batched_events" else [message]
+                self.folded += sum(e["data"]["count"] for e in events if e["type"] == "dns_query_batch")
 
     @property
     def told(self) -> int:
-        return self.events + self.missed
+        return self.events + self.folded + self.missed
 
     def end(self):
         self._ended.set()
@@ -120,6 +131,15 @@ def load(named, seconds: int) -> tuple[float, int]:
     return float(re.search(r"Queries per second:\s+([\d.]+)", done.stdout).group(1)), answered
 
 
+def processor_seconds(named) -> float:
+    """What named's network threads, which answer queries, have taken so far."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{named.process.pid}/task").iterdir():
+        if task.joinpath("comm").read_text().startswith("isc-net-"):
+            total += int(task.joinpath("schedstat").read_text().split()[0])
+    return total / 1e9
+
+
 class Server:
     """One named of the table, with whoever watches it."""
 
@@ -130,15 +150,23 @@ class Server:
         if self.watcher:
             stack.callback(self.watcher.end)
         self.ratios: list[float] = []
+        self.processor_ratios: list[float] = []
         self.answered = 0
+        self.per_query = 0.0
 
     def measure(self, seconds: int) -> float:
         before = self.watcher.told if self.watcher else 0
+        taken = processor_seconds(self.named)
         rate, answered = load(self.named, seconds)
+        self.per_query = (processor_seconds(self.named) - taken) / answered
         self.answered += answered
         if isinstance(self.watcher, Counter):
             wait_until(lambda: self.watcher.told - before >= answered, "the client to be told of every query", 30)
         return rate
+
+
+def spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
 
 
 def main():
@@ -156,21 +184,26 @@ def main():
         servers += [Server("nobody", stack),
                     Server("one client", stack, yaml=QUEUES, watcher=Counter),
                     Server("compressed", stack, yaml=QUEUES, watcher=lambda named: Counter(named, compressed=True)),
+                    Server("sampled", stack, yaml=SAMPLED, watcher=Counter),
+                    Server("folded", stack, yaml=LIMITED, watcher=lambda named: Counter(named, fold=True)),
                     Server("stalled", stack, yaml=PATIENT, watcher=Stalled)]
         for number in range(1, options.rounds + 1):
             base = bare.measure(options.seconds)
-            row = [f"round {number}: bare {base:9.0f}/s"]
+            row = [f"round {number}: bare {base:9.0f}/s {bare.per_query * 1e6:.2f} us"]
             for server in servers:
                 rate = server.measure(options.seconds)
                 server.ratios.append(rate / base)
-                row.append(f"{server.name} {rate:9.0f}/s ({rate / base:.3f})")
+                server.processor_ratios.append(server.per_query / bare.per_query)
+                row.append(f"{server.name} {rate:9.0f}/s {server.per_query * 1e6:.2f} us")
             print("   ".join(row), flush=True)
         for server in servers:
-            line = (f"{server.name:12} {statistics.median(server.ratios):.3f} of bare "
-                    f"({min(server.ratios):.3f} to {max(server.ratios):.3f})")
+            line = f"{server.name:12} {spread(server.ratios)} of bare's queries/s; {spread(server.processor_ratios)} of its time"
             if isinstance(server.watcher, Counter):
                 line += (f"; of {server.answered} queries {server.watcher.events} delivered, "
-                         f"{server.watcher.missed} told as missed")
+                         f"{server.watcher.folded} folded, {server.watcher.missed} told as missed")
+                with Client(server.named) as asks:
+                    hook_ns = asks.request("get_statistics")["data"]["server"]["hook_ns"]
+                line += f"; the hooks took {hook_ns['p50']} ns (p50), {hook_ns['p99']} ns (p99)"
             print(line)
 
 

@@ -11,6 +11,7 @@ first to after the last of them, on named's own threads and on the plugin's loop
   query log     querylog yes: a line a query in named's log file
   nobody        Bindcast, nobody subscribed
   one client    Bindcast, one client of every query, in batches
+  stalled       Bindcast, one client of every query that never reads
 """
 
 import argparse
@@ -25,13 +26,14 @@ import sys
 os.environ.setdefault("BINDCAST_TIME_FACTOR", "10")  # valgrind runs a program many times slower
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from client import Client  # noqa: E402
+from client import Client, RawSocket, admitted  # noqa: E402
 from harness import Named, Zone, wait_until  # noqa: E402
 from traffic import Load  # noqa: E402
 
 NAMES = [f"n{i}.example.com" for i in range(1000)]  # half of them present
 ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 1000, 2)))}
-WARM_UP = 500
+WARM_UP = 5000  # more than fits on the way to a client that does not read
+SMALL_QUEUE = {"queues": {"max_events": 100}, "server": {"heartbeat": "1h"}}
 # Which thread a profile is of: what only that one runs.
 MARKS = {"named": "/libns-", "loop": "bindcast::Intake::"}
 
@@ -71,7 +73,16 @@ def profiles(named) -> dict[str, Profile]:
     return found
 
 
-def count(queries: int, client: bool = False, **options) -> dict[str, Profile]:
+def stalled_client(named) -> RawSocket:
+    client = admitted(named, receive_buffer=4096, timeout=60)
+    client.send_json({"type": "set_preferences", "data": {"fold": False}})
+    client.send_json({"type": "subscribe", "id": "s", "data": {"event_types": ["dns_query_log"]}})
+    while client.read_json().get("reply_to") != "s":
+        pass
+    return client
+
+
+def count(queries: int, client: bool = False, stalled: bool = False, **options) -> dict[str, Profile]:
     """What each thread ran for so many queries."""
     callgrind = ["valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes", "--compress-strings=no",
                  "--compress-pos=no", "--callgrind-out-file=callgrind.%p"]
@@ -82,6 +93,8 @@ def count(queries: int, client: bool = False, **options) -> dict[str, Profile]:
             watcher = stack.enter_context(Client(named))
             watcher.request("set_preferences", {"batch": True, "max_batch_size": 100, "batch_timeout_ms": 100})
             watcher.subscribe(event_types=["dns_query_log"])
+        if stalled:
+            stack.enter_context(stalled_client(named))
         for number in (WARM_UP, queries):
             control(named, "-z")
             with Load(named, NAMES, count=number, outstanding=1) as load:
@@ -99,7 +112,8 @@ def main():
     options = arguments.parse_args()
     bare = None
     for name, how in (("bare", {"plugin": False}), ("query log", {"plugin": False, "options": "querylog yes;"}),
-                      ("nobody", {}), ("one client", {"client": True})):
+                      ("nobody", {}), ("one client", {"client": True}),
+                      ("stalled", {"stalled": True, "yaml": SMALL_QUEUE})):
         counted = count(options.queries, **how)
         per_query = {thread: profile.total / options.queries for thread, profile in counted.items()}
         bare = bare or per_query["named"]

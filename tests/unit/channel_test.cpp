@@ -439,6 +439,109 @@ void the_next_gap_begins_where_the_next_loss_did(void**) {
   assert_int_equal(gap->to, last);
 }
 
+// A host that counts while the hub says that queries are only counted, as the intake has it.
+struct CountingHost {
+  House& house;
+  std::uint64_t counted = 0;  // not yet collected
+
+  explicit CountingHost(House& h) : house(h) {
+    house.hub.set_counts(
+        [this](Now now) { house.hub.pass_by(EventType::dns_query_log, std::exchange(counted, 0), now); });
+  }
+  [[nodiscard]] bool counts() const { return house.hub.only_counted(EventType::dns_query_log); }
+  void query() {
+    if (counts())
+      ++counted;
+    else
+      house.query();
+  }
+};
+
+void queries_for_full_clients_alone_are_only_counted(void**) {
+  House house(small_queue(50));
+  CountingHost host(house);
+  Client client(house);
+  client.wish.fold = false;
+  client.enter();
+  for (int i = 0; i < 500; ++i) host.query();
+  house.run();
+  assert_true(host.counts());
+  const std::uint64_t made = house.hub.last_offset();
+  for (int i = 0; i < 500; ++i) host.query();
+  assert_int_equal(house.hub.last_offset(), made);
+  // One event of importance still comes, and once the client reads, it is told of all.
+  const std::uint64_t zone = house.emit(EventType::zone_deleted);
+  client.read();
+  assert_int_equal(std::ranges::count(client.offsets, zone), 1);
+  assert_false(host.counts());
+  for (int i = 0; i < 10; ++i) host.query();
+  house.later(kSecond);
+  house.run();
+  client.read();
+  assert_int_equal(client.offsets.size() + client.lost(), 1011);
+  assert_int_equal(client.gaps_by_type[EventType::dns_query_log], client.lost());
+  const auto& gap = std::ranges::find_if(client.frames, [](const FrameRef& f) { return f->gap.has_value(); });
+  assert_int_equal((*gap)->gap->to - (*gap)->gap->from + 1, (*gap)->gap->count + 1);  // and the zone event between
+  const Account account = client.queue.account();
+  assert_int_equal(account.accepted,
+                   account.delivered + account.dropped[static_cast<std::size_t>(DropReason::queue_overflow)]);
+}
+
+void a_newcomer_is_not_told_of_what_was_counted_before_it(void**) {
+  House house(small_queue(50));
+  CountingHost host(house);
+  Client stalled(house), newcomer(house);
+  stalled.wish.fold = newcomer.wish.fold = false;
+  stalled.enter();
+  for (int i = 0; i < 500; ++i) host.query();
+  house.run();
+  assert_true(host.counts());
+  for (int i = 0; i < 70; ++i) host.query();
+  newcomer.enter();
+  assert_false(host.counts());
+  // The host has not heard of it yet, and counts three more.
+  host.counted += 3;
+  house.hub.collect_counts(house.now);
+  for (int i = 0; i < 5; ++i) host.query();
+  house.later(kSecond);
+  house.run();
+  newcomer.read();
+  stalled.read();
+  assert_int_equal(newcomer.offsets.size(), 5);
+  assert_int_equal(newcomer.lost(), 3);
+  assert_int_equal(stalled.offsets.size() + stalled.lost(), 578);
+}
+
+void what_must_be_looked_at_is_not_only_counted(void**) {
+  const auto counts_with = [](const auto& change) {
+    House house(small_queue(50));
+    CountingHost host(house);
+    Client client(house);
+    client.wish.fold = false;
+    change(house, client.wish);
+    client.enter();
+    for (int i = 0; i < 500; ++i) house.query();
+    house.run();
+    assert_true(client.queue.standing() == ClientQueue::Standing::full);
+    return host.counts();
+  };
+  assert_true(counts_with([](House&, Wish&) {}));
+  assert_false(counts_with([](House&, Wish& wish) {
+    Filter::Error error;
+    assert_true(Filter::compile("qtype = \"A\"", wish.subscriptions.front().filter, error));
+  }));
+  assert_false(counts_with([](House& house, Wish&) {
+    house.options.events.filter = "not (qname under \"example.org\")";
+    house.hub.configure(house.options);
+  }));
+  assert_false(counts_with([](House& house, Wish&) {
+    struct Looks : Processor {
+      bool process(Event&) override { return true; }
+    };
+    house.hub.add_processor(std::make_unique<Looks>());
+  }));
+}
+
 void a_thousand_stalled_clients_cost_nothing_per_event(void**) {
   House house(small_queue(50));
   std::vector<std::unique_ptr<Client>> stalled;
@@ -656,6 +759,9 @@ int main() {
       cmocka_unit_test(a_full_queue_still_takes_what_matters_more),
       cmocka_unit_test(a_gap_names_the_first_and_the_last_event_missed),
       cmocka_unit_test(the_next_gap_begins_where_the_next_loss_did),
+      cmocka_unit_test(queries_for_full_clients_alone_are_only_counted),
+      cmocka_unit_test(a_newcomer_is_not_told_of_what_was_counted_before_it),
+      cmocka_unit_test(what_must_be_looked_at_is_not_only_counted),
       cmocka_unit_test(a_thousand_stalled_clients_cost_nothing_per_event),
       cmocka_unit_test(all_queues_together_are_bounded_and_who_reads_does_not_notice),
       cmocka_unit_test(above_the_rate_like_queries_fold_and_others_are_told),
