@@ -102,7 +102,6 @@ Runtime::~Runtime() {
 
 void Runtime::run() {
   pthread_setname_np(pthread_self(), "bindcast-loop");
-  intake_.control().sleep_fence.begin();
   const auto options = this->options();
   hub_.add_processor(std::make_unique<PolicySerials>());
   hub_.configure(*options);

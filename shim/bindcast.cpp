@@ -3,10 +3,13 @@
 #include "shim/bindcast.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -82,72 +85,72 @@ void guarded(Body&& body) noexcept {
   });
 }
 
-std::size_t copied_size(const void* part, std::size_t size) {
+std::uint8_t size_of(const std::uint8_t* part, std::uint8_t size) {
   return part == nullptr ? 0 : size;
 }
 
-// Writes one request into the producer's ring; see records.hpp for the layout.
+// Writes one request into the producer's ring; see records.hpp for the layout. Every field is given and nothing cleared
+// before, and the parts are copied by a call: what the compiler would put in their place (rep stos, rep movs) takes
+// longer than all the rest.
 bool capture(bindcast::Producer& producer, const bindcast_query& query, bindcast::RecordKind kind,
              std::uint32_t sample) noexcept {
-  const bindcast_rpz* rpz = query.rpz;
-  const std::size_t view_size = query.view == nullptr ? 0 : std::min<std::size_t>(std::strlen(query.view), 255);
-
-  bindcast::QueryRecord record{};
-  record.ended_ns = query.ended_ns;
-  record.latency_ns = query.ended_ns > query.started_ns ? query.ended_ns - query.started_ns : 0;
-  record.sample = sample;
-  record.hook_ns = query.hook_ns;
-  record.client_port = query.client.port;
-  record.qtype = query.qtype;
-  record.qclass = query.qclass;
-  record.rcode = query.rcode;
-  record.flags = query.flags;
-  record.answers = query.answers;
-  record.authority = query.authority;
-  record.additional = query.additional;
-  record.edns_version = query.edns_version;
-  record.edns_udp_size = query.edns_udp_size;
-  record.ede_code = query.ede_code;
-  record.client_family = query.client.family;
-  record.ecs_family = query.ecs.family;
-  std::memcpy(record.client, query.client.bytes, sizeof record.client);
-  std::memcpy(record.ecs, query.ecs.bytes, sizeof record.ecs);
-  record.ecs_source = query.ecs_source;
-  record.transport = static_cast<bindcast::Transport>(std::min<std::uint8_t>(query.transport, BINDCAST_HTTPS));
-  record.counted = query.counted;
-  record.dropped = query.dropped;
-  record.recursed = query.recursed;
-  record.cached = query.cached;
-  record.edns_do = query.edns_do;
-  record.has_ede = query.has_ede;
-  record.qname_size = static_cast<std::uint8_t>(copied_size(query.qname, query.qname_length));
-  record.tsig_size = static_cast<std::uint8_t>(copied_size(query.tsig_key, query.tsig_key_length));
-  record.view_size = static_cast<std::uint8_t>(view_size);
-  if (rpz != nullptr) {
-    record.has_rpz = true;
-    record.policy_serial = rpz->policy_serial;
-    record.trigger = static_cast<bindcast::RpzTrigger>(std::min<std::uint8_t>(rpz->trigger, BINDCAST_TRIGGER_NSIP));
-    record.action = static_cast<bindcast::RpzAction>(std::min<std::uint8_t>(rpz->action, BINDCAST_ACTION_LOCAL_DATA));
-    record.policy_zone_size = static_cast<std::uint8_t>(copied_size(rpz->policy_zone, rpz->policy_zone_length));
-    record.rule_size = static_cast<std::uint8_t>(copied_size(rpz->rule, rpz->rule_length));
-  }
+  static constexpr bindcast_rpz kNoRewrite{};
+  const bindcast_rpz& rpz = query.rpz == nullptr ? kNoRewrite : *query.rpz;
+  const std::uint8_t qname_size = size_of(query.qname, query.qname_length);
+  const std::uint8_t tsig_size = size_of(query.tsig_key, query.tsig_key_length);
+  const auto view_size = static_cast<std::uint8_t>(query.view == nullptr ? 0 : strnlen(query.view, 255));
+  const std::uint8_t policy_zone_size = size_of(rpz.policy_zone, rpz.policy_zone_length);
+  const std::uint8_t rule_size = size_of(rpz.rule, rpz.rule_length);
 
   constexpr std::uint16_t kServfail = 2;
-  std::byte* at =
-      producer.reserve(kind, sizeof record + record.names_size(), !query.dropped && query.rcode == kServfail);
+  const std::size_t size =
+      sizeof(bindcast::QueryRecord) + qname_size + tsig_size + view_size + policy_zone_size + rule_size;
+  std::byte* at = producer.reserve(kind, size, !query.dropped && query.rcode == kServfail);
   if (at == nullptr) return false;
-  const auto put = [&at](const void* part, std::size_t size) {
-    if (size != 0) std::memcpy(at, part, size);
-    at += size;
-  };
-  put(&record, sizeof record);
-  put(query.qname, record.qname_size);
-  put(query.tsig_key, record.tsig_size);
-  put(query.view, record.view_size);
-  if (rpz != nullptr) {
-    put(rpz->policy_zone, record.policy_zone_size);
-    put(rpz->rule, record.rule_size);
-  }
+  new (at) bindcast::QueryRecord{
+      .ended_ns = query.ended_ns,
+      .latency_ns = query.ended_ns > query.started_ns ? query.ended_ns - query.started_ns : 0,
+      .sample = sample,
+      .policy_serial = rpz.policy_serial,
+      .hook_ns = query.hook_ns,
+      .client_port = query.client.port,
+      .qtype = query.qtype,
+      .qclass = query.qclass,
+      .rcode = query.rcode,
+      .flags = query.flags,
+      .answers = query.answers,
+      .authority = query.authority,
+      .additional = query.additional,
+      .edns_version = query.edns_version,
+      .edns_udp_size = query.edns_udp_size,
+      .ede_code = query.ede_code,
+      .client_family = query.client.family,
+      .ecs_family = query.ecs.family,
+      .client = std::bit_cast<std::array<std::uint8_t, 16>>(query.client.bytes),
+      .ecs = std::bit_cast<std::array<std::uint8_t, 16>>(query.ecs.bytes),
+      .ecs_source = query.ecs_source,
+      .transport = static_cast<bindcast::Transport>(std::min<std::uint8_t>(query.transport, BINDCAST_HTTPS)),
+      .trigger = static_cast<bindcast::RpzTrigger>(std::min<std::uint8_t>(rpz.trigger, BINDCAST_TRIGGER_NSIP)),
+      .action = static_cast<bindcast::RpzAction>(std::min<std::uint8_t>(rpz.action, BINDCAST_ACTION_LOCAL_DATA)),
+      .counted = query.counted,
+      .dropped = query.dropped,
+      .recursed = query.recursed,
+      .cached = query.cached,
+      .edns_do = query.edns_do,
+      .has_ede = query.has_ede,
+      .has_rpz = query.rpz != nullptr,
+      .qname_size = qname_size,
+      .tsig_size = tsig_size,
+      .view_size = view_size,
+      .policy_zone_size = policy_zone_size,
+      .rule_size = rule_size};
+
+  auto* end = reinterpret_cast<std::uint8_t*>(at) + sizeof(bindcast::QueryRecord);
+  end = std::copy_n(query.qname, qname_size, end);
+  end = std::copy_n(query.tsig_key, tsig_size, end);
+  end = std::copy_n(reinterpret_cast<const std::uint8_t*>(query.view), view_size, end);
+  end = std::copy_n(rpz.policy_zone, policy_zone_size, end);
+  std::copy_n(rpz.rule, rule_size, end);
   producer.commit(kind);
   return true;
 }

@@ -188,13 +188,10 @@ void Intake::poll() {
 
 void Intake::fall_asleep() {
   control_.loop_sleeps.store(true, std::memory_order_relaxed);
-  bool something = !control_.sleep_fence.heavy();  // pairs with CaptureControl::wake_if_asleep
-  if (!something) {
-    take_new_lanes();
-    something = std::ranges::any_of(lanes_, [](const auto& lane) {
-      return !lane->producer->priority().empty() || !lane->producer->bulk().empty();
-    });
-  }
+  control_.full_fence();  // pairs with CaptureControl::wake_if_asleep
+  take_new_lanes();
+  const bool something = std::ranges::any_of(
+      lanes_, [](const auto& lane) { return !lane->producer->priority().empty() || !lane->producer->bulk().empty(); });
   if (something && control_.loop_sleeps.exchange(false, std::memory_order_relaxed)) {
     uv_async_send(&control_.wake);
     return;

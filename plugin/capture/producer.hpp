@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "plugin/capture/asymmetric_fence.hpp"
 #include "plugin/capture/records.hpp"
 #include "plugin/capture/ring.hpp"
 
@@ -20,19 +19,32 @@ enum Interest : std::uint32_t { kWantsQueries = 1, kWantsFailures = 2, kWantsRpz
 
 // Shared by all producers of a runtime and its loop.
 struct CaptureControl {
+  // ThreadSanitizer knows no fences; a read-modify-write of one common object orders the same pairs.
+  void full_fence() noexcept {
+#if defined(__SANITIZE_THREAD__)
+    fence_.fetch_add(1, std::memory_order_seq_cst);
+#else
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+  }
+
   std::atomic<std::uint32_t> interest{0};
   std::atomic<std::uint32_t> sample{1};  // 1 in N queries
   alignas(64) std::atomic<bool> loop_sleeps{false};
   uv_async_t wake{};  // initialised by the loop before the first producer exists
-  AsymmetricFence sleep_fence;
 
   // After a commit. The fence pairs with the one in Intake::fall_asleep: either the loop sees the record, or we see
   // that it sleeps.
   void wake_if_asleep() noexcept {
-    sleep_fence.light();
+    full_fence();
     if (loop_sleeps.load(std::memory_order_relaxed) && loop_sleeps.exchange(false, std::memory_order_relaxed))
       uv_async_send(&wake);
   }
+
+#if defined(__SANITIZE_THREAD__)
+ private:
+  std::atomic<unsigned> fence_{0};
+#endif
 };
 
 class Producer {

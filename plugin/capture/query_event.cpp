@@ -70,7 +70,7 @@ void write_query_event(Event& event, EventType type, const QueryView& query, con
   event.sampled = record.sample;
 
   Fields& data = event.data;
-  add_address(data, "client"_key, record.client_family, record.client);
+  add_address(data, "client"_key, record.client_family, record.client.data());
   data.add_integer("client_port"_key, record.client_port);
   data.add("transport"_key, kTransportNames[static_cast<std::size_t>(record.transport)]);
   add_name(data, "qname"_key, query.qname);
@@ -97,7 +97,7 @@ void write_query_event(Event& event, EventType type, const QueryView& query, con
     data.add_boolean("do"_key, record.edns_do);
     data.end();
   }
-  if (record.ecs_family != 0) add_subnet(data, "ecs"_key, record.ecs_family, record.ecs, record.ecs_source);
+  if (record.ecs_family != 0) add_subnet(data, "ecs"_key, record.ecs_family, record.ecs.data(), record.ecs_source);
   if (!query.tsig_key.empty()) add_name(data, "tsig_key"_key, query.tsig_key);
   data.add_boolean("recursive"_key, record.recursed);
   data.add_boolean("authoritative"_key, !record.dropped && (record.flags & kAuthoritativeAnswer) != 0);
@@ -128,7 +128,7 @@ Event rpz_event(const QueryView& query, const std::vector<FeedRule>& feeds, std:
   event.view = query.view;
 
   Fields& data = event.data;
-  add_address(data, "client"_key, record.client_family, record.client);
+  add_address(data, "client"_key, record.client_family, record.client.data());
   add_name(data, "qname"_key, query.qname);
   add_code(data, "qtype"_key, write_rrtype, record.qtype);
   if (record.dropped) {

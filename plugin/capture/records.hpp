@@ -6,6 +6,7 @@
 // Written by the shim, read by the intake.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -39,7 +40,7 @@ struct QueryRecord {
   std::uint16_t edns_udp_size;
   std::uint16_t ede_code;
   std::uint8_t client_family, ecs_family;  // 4, 6, 0: none
-  std::uint8_t client[16], ecs[16];
+  std::array<std::uint8_t, 16> client, ecs;
   std::uint8_t ecs_source;
   Transport transport;
   RpzTrigger trigger;

@@ -9,7 +9,7 @@ std::string RpzFold::key_of(const QueryView& query) {
   std::string key;
   key.reserve(64 + record.names_size());
   key.push_back(static_cast<char>(record.client_family));
-  key.append(reinterpret_cast<const char*>(record.client), sizeof record.client);
+  key.append(reinterpret_cast<const char*>(record.client.data()), record.client.size());
   key.push_back(static_cast<char>(record.trigger));
   key.push_back(static_cast<char>(record.action));
   key.push_back(static_cast<char>(record.qtype >> 8));

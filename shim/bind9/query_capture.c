@@ -84,24 +84,6 @@ answered_from_cache(const ns_client_t *client, bool recursed) {
 }
 
 static void
-read_edns(const ns_client_t *client, struct bindcast_query *query) {
-	query->edns_version = client->ednsversion;
-	if (client->ednsversion < 0) {
-		return;
-	}
-	query->edns_udp_size = client->udpsize;
-	query->edns_do = (client->extflags & DNS_MESSAGEEXTFLAG_DO) != 0;
-	if ((client->attributes & NS_CLIENTATTR_HAVEECS) != 0) {
-		query->ecs = address_of(&client->ecs.addr, 0);
-		query->ecs_source = client->ecs.source;
-	}
-	if (client->ede != NULL && client->ede->length >= 2) {
-		query->has_ede = true;
-		query->ede_code = (uint16_t)(client->ede->value[0] << 8 | client->ede->value[1]);
-	}
-}
-
-static void
 capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime *runtime,
 	struct worker *worker) {
 	const uint32_t interest = bindcast_interest(runtime);
@@ -122,35 +104,45 @@ capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime
 		return;
 	}
 
-	struct bindcast_query query = BINDCAST_INIT(query);
 	isc_netaddr_t peer;
 	isc_netaddr_fromsockaddr(&peer, &client->peeraddr);
-	query.client = address_of(&peer, isc_sockaddr_getport(&client->peeraddr));
-	query.transport = flight->transport;
-	query.qname = name->ndata;
-	query.qname_length = (uint8_t)name->length;
-	query.qtype = client->query.qtype;
-	query.qclass = message->rdclass;
-	query.rcode = message->rcode;
-	query.flags = (uint16_t)message->flags;
-	query.answers = (uint16_t)message->counts[DNS_SECTION_ANSWER];
-	query.authority = (uint16_t)message->counts[DNS_SECTION_AUTHORITY];
-	query.additional = (uint16_t)message->counts[DNS_SECTION_ADDITIONAL];
-	query.started_ns = flight->started_ns;
-	query.ended_ns = monotonic_ns();
-	query.hook_ns = worker->hook_ns;
+	const bool edns = client->ednsversion >= 0, ecs = edns && (client->attributes & NS_CLIENTATTR_HAVEECS) != 0;
+	const bool ede = edns && client->ede != NULL && client->ede->length >= 2;
+	const bool dropped = (client->query.attributes & NS_QUERYATTR_ANSWERED) == 0;
+	/* Each member is given, so that the compiler need not clear it all first: that would take as long as the rest. */
+	const struct bindcast_query query = {
+		.size = sizeof(query),
+		.client = address_of(&peer, isc_sockaddr_getport(&client->peeraddr)),
+		.transport = flight->transport,
+		.qname = name->ndata,
+		.qname_length = (uint8_t)name->length,
+		.qtype = client->query.qtype,
+		.qclass = message->rdclass,
+		.rcode = message->rcode,
+		.flags = (uint16_t)message->flags,
+		.answers = (uint16_t)message->counts[DNS_SECTION_ANSWER],
+		.authority = (uint16_t)message->counts[DNS_SECTION_AUTHORITY],
+		.additional = (uint16_t)message->counts[DNS_SECTION_ADDITIONAL],
+		.started_ns = flight->started_ns,
+		.ended_ns = monotonic_ns(),
+		.hook_ns = worker->hook_ns,
+		.view = client->view->name,
+		.counted = counted,
+		.dropped = dropped,
+		.recursed = flight->recursed,
+		.cached = !dropped && answered_from_cache(client, flight->recursed),
+		.edns_version = client->ednsversion,
+		.edns_udp_size = edns ? client->udpsize : 0,
+		.edns_do = edns && (client->extflags & DNS_MESSAGEEXTFLAG_DO) != 0,
+		.ecs = ecs ? address_of(&client->ecs.addr, 0) : (struct bindcast_address){ 0 },
+		.ecs_source = ecs ? client->ecs.source : 0,
+		.tsig_key = client->signer == NULL ? NULL : client->signer->ndata,
+		.tsig_key_length = client->signer == NULL ? 0 : (uint8_t)client->signer->length,
+		.has_ede = ede,
+		.ede_code = ede ? (uint16_t)(client->ede->value[0] << 8 | client->ede->value[1]) : 0,
+		.rpz = rewritten ? &rpz : NULL,
+	};
 	worker->hook_ns = 0;
-	query.view = client->view->name;
-	query.counted = counted;
-	query.dropped = (client->query.attributes & NS_QUERYATTR_ANSWERED) == 0;
-	query.recursed = flight->recursed;
-	query.cached = !query.dropped && answered_from_cache(client, flight->recursed);
-	read_edns(client, &query);
-	if (client->signer != NULL) {
-		query.tsig_key = client->signer->ndata;
-		query.tsig_key_length = (uint8_t)client->signer->length;
-	}
-	query.rpz = rewritten ? &rpz : NULL;
 
 	if (wants_rpz) {
 		bindcast_rpz_hit(worker->producer, &query);

@@ -55,7 +55,7 @@ std::vector<std::byte> record_of(const bench::Question& question, std::size_t nu
   record.edns_udp_size = 1232;
   record.edns_do = question.edns_do;
   record.client_family = question.family;
-  std::memcpy(record.client, question.client.data(), sizeof record.client);
+  std::memcpy(record.client.data(), question.client.data(), sizeof record.client);
   record.transport = bindcast::Transport::udp;
   record.recursed = question.recursed;
   record.cached = !question.recursed;

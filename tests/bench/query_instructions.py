@@ -5,7 +5,8 @@ machine's mood.
   BINDCAST_SO=build/shim/bindcast.so tests/bench/query_instructions.py [--queries N] [--functions]
 
 The same queries, one after the other, go to named alone and to named with the plugin. Counted is what runs from before the
-first to after the last of them, on named's own threads and on the plugin's loop; divided by the number of queries.
+first to after the last of them, on named's own threads and on the plugin's loop; divided by the number of queries. What
+named itself does for a query varies a little from run to run; what runs in the plugin does not.
 
   bare          named alone
   query log     querylog yes: a line a query in named's log file
@@ -119,7 +120,8 @@ def main():
         bare = bare or per_query["named"]
         added = per_query["named"] - bare
         print(f"{name:12} {per_query['named']:8.0f} instructions a query on named's thread "
-              f"({added:+7.0f}, {added / bare:+.2%})"
+              f"({added:+7.0f}, {added / bare:+.2%}; in the plugin itself "
+              f"{counted['named'].ours.total() / options.queries:4.0f})"
               + (f", {per_query['loop']:6.0f} on the loop" if "loop" in per_query else ""), flush=True)
         if options.functions:
             for function, own in counted["named"].ours.most_common():
