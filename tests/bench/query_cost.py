@@ -6,7 +6,8 @@
 Servers of one configuration but for what is in the table are loaded by dnsperf in turn, round after round. Each figure is
 queries a second against the bare server of the same round; the median and the range of all rounds are printed. On a machine
 where dnsperf, the plugin's loop and its clients compete with named for the processors, that says what all of it costs
-together; so the processor time that named's own threads took for a query is printed too, against the bare server's. What
+together; so the processor time that named's own threads took for a query is printed too, against the bare server's, and the
+memory that is resident at the end beyond the bare server's. What
 clients of every query were sent or told they missed is held against what dnsperf got answered.
 
   query log     querylog yes: a line a query in named's log file
@@ -22,71 +23,24 @@ clients of every query were sent or told they missed is held against what dnsper
 
 import argparse
 import contextlib
-import json
 import pathlib
 import re
 import shutil
 import statistics
 import subprocess
 import sys
-import threading
-import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
-from client import Client, RawSocket  # noqa: E402
+from client import Client, Counter, RawSocket  # noqa: E402
 from harness import Named, Zone, wait_until  # noqa: E402
 
 NAMES = [f"n{i}.example.com" for i in range(20_000)]  # half of them present
 ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 20_000, 2)))}
-PREFERENCES = {"batch": True, "max_batch_size": 1000, "batch_timeout_ms": 100}
 PATIENT = {"server": {"heartbeat": "1h"}}  # these clients answer no ping
 QUEUES = {"queues": {"max_events": 100_000, "max_bytes": "64MiB"}, **PATIENT}
 SAMPLED = {"events": {"queries": {"sample": 100}}, **QUEUES}
 LIMITED = {"rate_limit": {"events_per_second": 1000}, **QUEUES}
-
-
-class Counter:
-    """A client of every query that only counts: events by their type, batches and gaps by what they say."""
-
-    def __init__(self, named, compressed=False, fold=False):
-        self.events = self.folded = self.missed = 0
-        self._client = RawSocket(named, timeout=30)
-        headers = {"Authorization": f"Bearer {named.token}"}
-        if compressed:
-            headers["Sec-WebSocket-Protocol"] = "bindcast.v1.deflate"
-        self._client.upgrade(headers=headers)
-        self._client.send_json({"type": "set_preferences", "data": PREFERENCES | {"fold": fold}})
-        self._client.send_json({"type": "subscribe", "data": {"event_types": ["dns_query_log"]}})
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self):
-        while not self._ended.is_set():
-            try:
-                opcode, payload = self._client.read_frame()
-            except (OSError, EOFError):
-                return
-            if opcode == 2:
-                payload = zlib.decompress(payload)
-            if payload.startswith(b'{"type":"gap"'):
-                self.missed += json.loads(payload)["data"]["count"]
-                continue
-            self.events += payload.count(b'"type":"dns_query_log"')
-            if b'"type":"dns_query_batch"' in payload:
-                message = json.loads(payload)
-                events = message["events"] if message["type"] == "batched_events" else [message]
-                self.folded += sum(e["data"]["count"] for e in events if e["type"] == "dns_query_batch")
-
-    @property
-    def told(self) -> int:
-        return self.events + self.folded + self.missed
-
-    def end(self):
-        self._ended.set()
-        self._client.__exit__(None, None, None)
-        self._thread.join(5)
 
 
 class Stalled:
@@ -99,7 +53,7 @@ class Stalled:
         self._client.upgrade(headers={"Authorization": f"Bearer {named.token}"})
         self._client.send_json({"type": "subscribe", "data": {"event_types": ["dns_query_log"]}})
 
-    def end(self):
+    def close(self):
         self._client.__exit__(None, None, None)
 
 
@@ -148,7 +102,7 @@ class Server:
         self.named = stack.enter_context(Named(ZONES, **options))
         self.watcher = watcher(self.named) if watcher else None
         if self.watcher:
-            stack.callback(self.watcher.end)
+            stack.callback(self.watcher.close)
         self.ratios: list[float] = []
         self.processor_ratios: list[float] = []
         self.answered = 0
@@ -197,7 +151,9 @@ def main():
                 row.append(f"{server.name} {rate:9.0f}/s {server.per_query * 1e6:.2f} us")
             print("   ".join(row), flush=True)
         for server in servers:
-            line = f"{server.name:12} {spread(server.ratios)} of bare's queries/s; {spread(server.processor_ratios)} of its time"
+            memory = (server.named.memory_kib() - bare.named.memory_kib()) / 1024
+            line = (f"{server.name:12} {spread(server.ratios)} of bare's queries/s; {spread(server.processor_ratios)} of its "
+                    f"time; {memory:+.1f} MiB")
             if isinstance(server.watcher, Counter):
                 line += (f"; of {server.answered} queries {server.watcher.events} delivered, "
                          f"{server.watcher.folded} folded, {server.watcher.missed} told as missed")

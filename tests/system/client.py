@@ -511,3 +511,53 @@ class RawSocket:
             return False
         except (ConnectionError, OSError):
             return True
+
+
+class Counter:
+    """A client of every query, in large batches, that only counts: events, those folded, and those it is told it missed. A
+    thread of its own reads; close() ends it."""
+
+    BATCHES = {"batch": True, "max_batch_size": 1000, "batch_timeout_ms": 100}
+
+    def __init__(self, named, compressed=False, fold=False):
+        self.events = self.folded = self.missed = 0
+        self._client = RawSocket(named, timeout=30)
+        headers = {"Authorization": f"Bearer {named.token}"}
+        if compressed:
+            headers["Sec-WebSocket-Protocol"] = "bindcast.v1.deflate"
+        self._client.upgrade(headers=headers)
+        self._client.send_json({"type": "set_preferences", "data": {**self.BATCHES, "fold": fold}})
+        self._client.send_json({"type": "subscribe", "id": "s", "data": {"event_types": ["dns_query_log"]}})
+        while b'"reply_to":"s"' not in self._payload():
+            pass
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _payload(self) -> bytes:
+        opcode, payload = self._client.read_frame()
+        return zlib.decompress(payload) if opcode == 2 else payload
+
+    def _read(self):
+        while not self._ended.is_set():
+            try:
+                payload = self._payload()
+            except (OSError, EOFError):
+                return
+            if payload.startswith(b'{"type":"gap"'):
+                self.missed += json.loads(payload)["data"]["count"]
+                continue
+            self.events += payload.count(b'"type":"dns_query_log"')
+            if b'"type":"dns_query_batch"' in payload:
+                message = json.loads(payload)
+                events = message["events"] if message["type"] == "batched_events" else [message]
+                self.folded += sum(e["data"]["count"] for e in events if e["type"] == "dns_query_batch")
+
+    @property
+    def told(self) -> int:
+        return self.events + self.folded + self.missed
+
+    def close(self):
+        self._ended.set()
+        self._client.__exit__(None, None, None)
+        self._thread.join(5)
