@@ -16,6 +16,9 @@ namespace bindcast {
 namespace {
 
 constexpr std::string_view kWebSocketPaths[] = {"/ws", "/api/websocket/ws"};
+constexpr unsigned kUpgradeRequired = 426;
+constexpr std::string_view kWebSocketVersion = "13";
+constexpr std::size_t kMostSubprotocolBytes = 126;  // of the list that libwebsockets reads
 
 std::optional<std::string> header(lws* wsi, lws_token_indexes token) {
   const int length = lws_hdr_total_length(wsi, token);
@@ -30,6 +33,30 @@ bool equal_without_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
+bool is_base64(unsigned char c) {
+  return std::isalnum(c) != 0 || c == '+' || c == '/';
+}
+
+// 16 bytes in base64 (RFC 6455 4.2.1).
+bool is_websocket_key(std::string_view key) {
+  return key.size() == 24 && key.ends_with("==") && std::ranges::all_of(key.substr(0, 22), is_base64);
+}
+
+// Does accept(token) hold for one of a list, as in "keep-alive, Upgrade"?
+template <typename Accept>
+bool any_token(std::string_view list, Accept accept) {
+  constexpr std::string_view kSpace = " \t";
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    std::string_view token = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    token.remove_prefix(std::min(token.find_first_not_of(kSpace), token.size()));
+    token = token.substr(0, token.find_last_not_of(kSpace) + 1);
+    if (accept(token)) return true;
+  }
+  return false;
+}
+
 // "host", "host:port", "[v6]:port" without the port.
 std::string_view host_part(std::string_view authority) {
   if (authority.starts_with('[')) return authority.substr(0, std::min(authority.find(']') + 1, authority.size()));
@@ -42,6 +69,12 @@ bool is_address_or_localhost(std::string_view host) {
   if (host.starts_with('[') && host.ends_with(']'))
     return inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), bytes.data()) == 1;
   return inet_pton(AF_INET, std::string(host).c_str(), bytes.data()) == 1;
+}
+
+Json error_body(std::string_view message) {
+  Json body(json_object());
+  set(body.get(), "error", message);
+  return body;
 }
 
 }  // namespace
@@ -59,13 +92,44 @@ bool Server::origin_allowed(lws* wsi) const {
   return equal_without_case(*origin, "http://" + *host) || equal_without_case(*origin, "https://" + *host);
 }
 
-// 0, or the HTTP status of the refusal.
-unsigned Server::refusal_of_upgrade(lws* wsi) const {
-  const auto upgrade = header(wsi, WSI_TOKEN_UPGRADE);
-  if (!upgrade || !equal_without_case(*upgrade, "websocket")) return HTTP_STATUS_BAD_REQUEST;
+// What a handshake must have (RFC 6455 4.2.1). libwebsockets would take any version and key, and ends the connection
+// without an answer where something is missing.
+std::optional<Server::Refusal> Server::refusal_of_upgrade(lws* wsi) const {
+  const auto fault = [](std::string_view reason) { return Refusal{HTTP_STATUS_BAD_REQUEST, reason}; };
   const auto path = header(wsi, WSI_TOKEN_GET_URI);
-  if (!path || std::ranges::find(kWebSocketPaths, *path) == std::end(kWebSocketPaths)) return HTTP_STATUS_NOT_FOUND;
-  return origin_allowed(wsi) ? 0 : HTTP_STATUS_FORBIDDEN;
+  if (!path) return Refusal{HTTP_STATUS_METHOD_NOT_ALLOWED, "only GET is served here"};
+  if (std::ranges::find(kWebSocketPaths, *path) == std::end(kWebSocketPaths))
+    return Refusal{HTTP_STATUS_NOT_FOUND, "the WebSocket is at /ws"};
+  const auto upgrade = header(wsi, WSI_TOKEN_UPGRADE);
+  if (!upgrade || !equal_without_case(*upgrade, "websocket")) return fault("an upgrade can only be to websocket");
+  if (header(wsi, WSI_TOKEN_HTTP) != "HTTP/1.1") return fault("an upgrade wants HTTP/1.1");
+  if (!header(wsi, WSI_TOKEN_HOST)) return fault("Host is missing");
+  const auto is_upgrade = [](std::string_view token) { return equal_without_case(token, "upgrade"); };
+  if (!any_token(header(wsi, WSI_TOKEN_CONNECTION).value_or(""), is_upgrade))
+    return fault("Connection: Upgrade is missing");
+  if (header(wsi, WSI_TOKEN_VERSION) != kWebSocketVersion)
+    return Refusal{kUpgradeRequired, "Sec-WebSocket-Version must be 13"};
+  if (!is_websocket_key(header(wsi, WSI_TOKEN_KEY).value_or("")))
+    return fault("Sec-WebSocket-Key must be 16 bytes in base64");
+  if (const auto offered = header(wsi, WSI_TOKEN_PROTOCOL)) {
+    const auto is_known = [](std::string_view token) {
+      return std::ranges::any_of(kProtocols, [token](const lws_protocols& p) { return p.name && token == p.name; });
+    };
+    if (offered->size() > kMostSubprotocolBytes || !any_token(*offered, is_known))
+      return fault("of Sec-WebSocket-Protocol, bindcast.v1.json, bindcast.v1.deflate and cloudevents.json are known");
+  }
+  if (!origin_allowed(wsi)) return Refusal{HTTP_STATUS_FORBIDDEN, "server.allowed_origins does not have this Origin"};
+  return std::nullopt;
+}
+
+// The value for libwebsockets of LWS_CALLBACK_HTTP_CONFIRM_UPGRADE.
+int Server::confirm_upgrade(lws* wsi) {
+  // Of an Upgrade that libwebsockets does not know it has answered, and forgotten the headers, by now.
+  if (!header(wsi, WSI_TOKEN_UPGRADE)) return -1;
+  const auto refusal = refusal_of_upgrade(wsi);
+  if (!refusal) return 0;
+  write_answer(wsi, refusal->status, error_body(refusal->reason));
+  return -1;
 }
 
 std::optional<std::string> Server::offered_token(lws* wsi) const {
@@ -89,7 +153,7 @@ bool Server::may_read_status(lws* wsi) const {
   return user && user->may_watch();
 }
 
-int Server::answer(lws* wsi, unsigned status, const Json& body) {
+bool Server::write_answer(lws* wsi, unsigned status, const Json& body) {
   const std::string text = dump(body.get()) + "\n";
   std::vector<unsigned char> buffer(LWS_PRE + 1024 + text.size());
   unsigned char* start = buffer.data() + LWS_PRE;
@@ -102,23 +166,24 @@ int Server::answer(lws* wsi, unsigned status, const Json& body) {
   };
   if (lws_add_http_common_headers(wsi, status, "application/json", text.size(), &at, end) != 0 ||
       add("cache-control:", "no-store") || add("x-content-type-options:", "nosniff") ||
+      (status == kUpgradeRequired &&
+       (add("upgrade:", "websocket") || add("sec-websocket-version:", kWebSocketVersion))) ||
       lws_finalize_write_http_header(wsi, start, &at, end) != 0)
-    return -1;
+    return false;
   std::copy(text.begin(), text.end(), start);
-  if (lws_write(wsi, start, text.size(), LWS_WRITE_HTTP_FINAL) < 0) return -1;
+  return lws_write(wsi, start, text.size(), LWS_WRITE_HTTP_FINAL) >= 0;
+}
+
+int Server::answer(lws* wsi, unsigned status, const Json& body) {
+  if (!write_answer(wsi, status, body)) return -1;
   // A request that may carry a body is not followed by another one.
   const bool get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
   return !get || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
 
 int Server::http(lws* wsi, std::string_view path, Now now) {
-  const auto error = [](std::string_view message) {
-    Json body(json_object());
-    set(body.get(), "error", message);
-    return body;
-  };
   if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
-    return answer(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED, error("only GET is served here"));
+    return answer(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED, error_body("only GET is served here"));
   if (path == "/healthz") {
     Json body(json_object());
     set(body.get(), "status", "ok");
@@ -126,12 +191,12 @@ int Server::http(lws* wsi, std::string_view path, Now now) {
   }
   if (path == "/api/v1/status") {
     if (!may_read_status(wsi))
-      return answer(wsi, HTTP_STATUS_UNAUTHORIZED, error("wants Authorization: Bearer with a valid token"));
+      return answer(wsi, HTTP_STATUS_UNAUTHORIZED, error_body("wants Authorization: Bearer with a valid token"));
     return answer(wsi, HTTP_STATUS_OK, status(now));
   }
   if (std::ranges::find(kWebSocketPaths, path) != std::end(kWebSocketPaths))
-    return answer(wsi, 426, error("this is a WebSocket: ask for an upgrade"));
-  return answer(wsi, HTTP_STATUS_NOT_FOUND, error("there is nothing here; /ws, /healthz and /api/v1/status are"));
+    return answer(wsi, kUpgradeRequired, error_body("this is a WebSocket: ask for an upgrade"));
+  return answer(wsi, HTTP_STATUS_NOT_FOUND, error_body("there is nothing here; /ws, /healthz and /api/v1/status are"));
 }
 
 Json Server::status(Now now) const {

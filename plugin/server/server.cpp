@@ -83,7 +83,7 @@ std::string peer_text(lws* wsi) {
 }  // namespace
 
 // The first one serves plain HTTP and clients without a subprotocol.
-const lws_protocols Server::kProtocols[] = {
+const lws_protocols Server::kProtocols[5] = {
     protocol("bindcast", &Server::callback, Format::plain),
     protocol("bindcast.v1.json", &Server::callback, Format::json),
     protocol("bindcast.v1.deflate", &Server::callback, Format::deflate),
@@ -275,13 +275,9 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
         break;
       case LWS_CALLBACK_HTTP:
         return server->http(wsi, {static_cast<const char*>(in), length}, read_clock());
-      case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: {
+      case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         // `in` is not read here: on an unknown Upgrade it may point at memory that is gone.
-        const unsigned status = server->refusal_of_upgrade(wsi);
-        if (status == 0) return 0;
-        lws_return_http_status(wsi, status, nullptr);
-        return -1;
-      }
+        return server->confirm_upgrade(wsi);
       case LWS_CALLBACK_ESTABLISHED:
         server->established(wsi, read_clock());
         break;

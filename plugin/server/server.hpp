@@ -11,7 +11,9 @@
 #include <uv.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -49,6 +51,10 @@ class Server {
     std::unique_ptr<Acceptor> acceptor;  // none: to be tried again
     std::int64_t retry_at_us = 0;
   };
+  struct Refusal {
+    unsigned status;
+    std::string_view reason;
+  };
   struct Connection {
     lws* wsi;
     std::unique_ptr<Session> session;
@@ -66,7 +72,7 @@ class Server {
   };
 
   static int callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, std::size_t length);
-  static const lws_protocols kProtocols[];
+  static const lws_protocols kProtocols[5];  // the last one ends it
 
   bool create_context();
   void open(Listener& listener, Now now);
@@ -77,7 +83,9 @@ class Server {
 
   int http(lws* wsi, std::string_view path, Now now);
   int answer(lws* wsi, unsigned status, const Json& body);
-  [[nodiscard]] unsigned refusal_of_upgrade(lws* wsi) const;
+  bool write_answer(lws* wsi, unsigned status, const Json& body);
+  int confirm_upgrade(lws* wsi);
+  [[nodiscard]] std::optional<Refusal> refusal_of_upgrade(lws* wsi) const;
   [[nodiscard]] bool origin_allowed(lws* wsi) const;
   [[nodiscard]] bool may_read_status(lws* wsi) const;
   [[nodiscard]] std::optional<std::string> offered_token(lws* wsi) const;
