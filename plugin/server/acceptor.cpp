@@ -17,8 +17,7 @@ namespace bindcast {
 
 namespace {
 
-constexpr int kBacklog = 128;
-constexpr int kAcceptsPerTurn = 64;
+constexpr int kBacklog = SOMAXCONN;  // a burst that does not fit waits a second for its next SYN
 constexpr int kUnsentBytes = 128 * 1024;
 
 union SocketAddress {

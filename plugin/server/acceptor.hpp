@@ -15,6 +15,8 @@ namespace bindcast {
 
 class Acceptor {
  public:
+  static constexpr int kAcceptsPerTurn = 64;
+
   // `accepted` owns the descriptor that it is given: connected, non-blocking, close-on-exec.
   Acceptor(uv_loop_t* loop, std::function<void(int fd)> accepted);
   ~Acceptor();  // the loop must turn once more to free the handle

@@ -219,6 +219,7 @@ Json Server::status(Now now) const {
   dropped[static_cast<std::size_t>(DropReason::queue_overflow)] = channels_.statistics().dropped;
   set_json(o, "events_dropped", by_reason_json(dropped));
   set(o, "connections", std::uint64_t{connections_.size()});
+  set(o, "connections_turned_away", turned_away_);
   set(o, "channels", std::uint64_t{channels_.all().size()});
   set_json(o, "delivery", delivery_json(channels_.statistics()));
   set_json(o, "alerts", escalations_.statistics_json());

@@ -18,11 +18,14 @@ namespace bindcast {
 namespace {
 
 constexpr std::int64_t kListenRetryUs = 5'000'000;
-constexpr int kCloseBoundSeconds = 2;  // a peer that does not take or answer its close frame is cut off
-constexpr int kMaxNoiseLines = 20;     // of libwebsockets' own log, per second
-constexpr unsigned kSpareDescriptors = 64;
-constexpr std::size_t kBytesPerTurn = 512 * 1024;    // to one client, before the others get their turn
-constexpr unsigned kMostConnections = 10'000;        // as server.max_connections allows
+constexpr int kCloseBoundSeconds = 2;   // a peer that does not take or answer its close frame is cut off
+constexpr int kMaxNoiseLines = 20;      // of libwebsockets' own log, per second
+constexpr unsigned kSpareSockets = 64;  // beyond max_connections, for handshakes and plain requests
+constexpr unsigned kDyingSockets = Acceptor::kAcceptsPerTurn;  // those killed in a turn are gone in the next
+constexpr std::int64_t kTellTurnedAwayUs = 60'000'000;
+constexpr std::size_t kBytesPerTurn = 512 * 1024;  // to one client, before the others get their turn
+constexpr unsigned kMostConnections = 10'000;      // as server.max_connections allows
+constexpr unsigned kMostSockets = kMostConnections + kSpareSockets + kDyingSockets;
 constexpr std::size_t kMostDiscarded = 1024 * 1024;  // of one message that was too large; then the peer is cut off
 
 // libwebsockets logs by a C callback for the whole process, and can do so without end (descriptor exhaustion).
@@ -162,11 +165,13 @@ bool Server::create_context() {
   info.uid = static_cast<uid_t>(-1);
   info.count_threads = 1;
   // Not max_connections of now: that may be raised later, the table may not.
-  info.fd_limit_per_thread = kMostConnections + kSpareDescriptors;
+  info.fd_limit_per_thread = kMostSockets;
   info.timeout_secs = 10;  // of a request that does not get on
   info.keepalive_timeout = 10;
   info.max_http_header_data = 8192;
-  info.max_http_header_pool = 64;
+  // Made when needed, about 10 KB for each request under way. With fewer than there are sockets, a few that send
+  // nothing would keep all others waiting.
+  info.max_http_header_pool = kMostSockets;
   context_ = lws_create_context(&info);
   return context_ != nullptr;
 }
@@ -226,11 +231,43 @@ void Server::open_due(Now now) {
 
 // libwebsockets takes the descriptor over, and closes it if it cannot.
 void Server::accepted(int fd, const ListenAddress& address) {
-  if (sockets_ >= shared_.options.server.max_connections + kSpareDescriptors) {
+  if (!make_room_for_socket()) {
+    ++turned_away_;
     ::close(fd);
     return;
   }
-  lws_adopt_socket_vhost(vhost_for(address), fd);
+  if (lws* wsi = lws_adopt_socket_vhost(vhost_for(address), fd)) handshaking_.push_back(wsi);
+}
+
+// Who is quick about his handshake gets in, however many others are not: the slowest of them goes.
+bool Server::make_room_for_socket() {
+  const std::size_t most = shared_.options.server.max_connections + kSpareSockets;
+  if (sockets_ < most) return true;
+  if (handshaking_.empty() || sockets_ >= most + kDyingSockets) return false;
+  kill(handshaking_.front());
+  handshaking_.erase(handshaking_.begin());
+  ++turned_away_;
+  return true;
+}
+
+// As above, of those that have not authenticated. They are not asked to close: they may take their time for that, too.
+bool Server::make_room_for_session() {
+  if (connections_.size() < shared_.options.server.max_connections) return true;
+  ++turned_away_;
+  std::erase_if(strangers_, [](const Connection* c) { return c->session->admitted(); });
+  if (strangers_.empty()) return false;
+  kill(strangers_.front()->wsi);
+  strangers_.erase(strangers_.begin());
+  return true;
+}
+
+void Server::tell_turned_away(Now now) {
+  if (turned_away_ == turned_away_told_ || now.mono_us < tell_turned_away_us_) return;
+  log_(LogLevel::warning, std::to_string(turned_away_ - turned_away_told_) +
+                              " connections were turned away, or cut off before they authenticated, for want of room "
+                              "(server.max_connections)");
+  turned_away_told_ = turned_away_;
+  tell_turned_away_us_ = now.mono_us + kTellTurnedAwayUs;
 }
 
 void Server::apply(const Options& options) {
@@ -272,6 +309,7 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
         break;
       case LWS_CALLBACK_WSI_DESTROY:
         --server->sockets_;
+        std::erase(server->handshaking_, wsi);
         break;
       case LWS_CALLBACK_HTTP:
         return server->http(wsi, {static_cast<const char*>(in), length}, read_clock());
@@ -323,8 +361,9 @@ void Server::established(lws* wsi, Now now) {
   connection->session =
       std::make_unique<Session>(shared_, peer_text(wsi), format_of(wsi), [this, c = connection.get()] { ready(*c); });
   Session& session = *connection->session;
-  const bool full = connections_.size() >= shared_.options.server.max_connections;
-  connections_.emplace(wsi, std::move(connection));
+  std::erase(handshaking_, wsi);
+  const bool full = !make_room_for_session();
+  Connection& entered = *connections_.emplace(wsi, std::move(connection)).first->second;
   if (shutting_down_) {
     session.close(kGoingAway, "going away");
   } else if (full) {
@@ -332,6 +371,7 @@ void Server::established(lws* wsi, Now now) {
   } else {
     session.open(offered_token(wsi), now);
   }
+  if (!session.admitted()) strangers_.push_back(&entered);
 }
 
 void Server::received(Connection& connection, std::string_view part, Now now) {
@@ -419,6 +459,7 @@ void Server::closed(lws* wsi, Now now) {
   connections_.erase(found);
   gone->ready = true;  // it must not enter ready_ again
   std::erase(ready_, gone.get());
+  std::erase(strangers_, gone.get());
   constexpr int kNoCloseFrame = 1006;
   const auto& order = gone->session->close_order();
   if (order) {
@@ -461,6 +502,8 @@ void Server::tick(Now now) {
   if (context_ == nullptr || shutting_down_) return;
   escalations_.tick(now);
   open_due(now);
+  tell_turned_away(now);
+  std::erase_if(strangers_, [](const Connection* c) { return c->session->admitted(); });
   for (const Listener& listener : listeners_)
     if (listener.acceptor) listener.acceptor->resume();
   const std::int64_t heartbeat = shared_.options.server.heartbeat.count();
@@ -470,10 +513,11 @@ void Server::tick(Now now) {
     const std::int64_t silent = now.mono_us - connection.heard_us;
     if (connection.session->close_order()) {
       if (connection.closing_since_us == 0) connection.closing_since_us = now.mono_us;
-      if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000) kill(connection);
+      if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000)
+        kill(connection.wsi);
     } else if (silent >= 2 * heartbeat) {
       log_(LogLevel::info, "a client does not answer pings and is dropped");
-      kill(connection);
+      kill(connection.wsi);
     } else if (silent >= heartbeat) {
       connection.ping_due = true;
       ready(connection);
@@ -482,8 +526,8 @@ void Server::tick(Now now) {
 }
 
 // At once, without a close frame, whether the socket can be written to or not.
-void Server::kill(const Connection& connection) {
-  lws_set_timeout(connection.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+void Server::kill(lws* wsi) {
+  lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
   // Set from outside of its callbacks, a timeout is seen by libwebsockets only when something else wakes it.
   lws_cancel_service(context_);
 }

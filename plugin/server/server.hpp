@@ -80,6 +80,8 @@ class Server {
   [[nodiscard]] bool encrypts(const ListenAddress& address) const;
   [[nodiscard]] lws_vhost* vhost_for(const ListenAddress& address);
   void accepted(int fd, const ListenAddress& address);
+  [[nodiscard]] bool make_room_for_socket();
+  [[nodiscard]] bool make_room_for_session();
 
   int http(lws* wsi, std::string_view path, Now now);
   int answer(lws* wsi, unsigned status, const Json& body);
@@ -95,7 +97,8 @@ class Server {
   int writeable(Connection& connection, Now now);
   void begin_close(Connection& connection);
   void closed(lws* wsi, Now now);
-  void kill(const Connection& connection);
+  void kill(lws* wsi);
+  void tell_turned_away(Now now);
   void ready(Connection& connection);
   void before_wait(Now now);
   void set_due_timer(std::int64_t due_us, Now now);
@@ -111,11 +114,16 @@ class Server {
   lws_context* context_ = nullptr;
   lws_vhost* plain_ = nullptr;
   lws_vhost* encrypted_ = nullptr;
-  TlsOptions tls_;           // in force since the start
-  std::size_t sockets_ = 0;  // that libwebsockets has, WebSockets or not
+  TlsOptions tls_;                 // in force since the start
+  std::size_t sockets_ = 0;        // that libwebsockets has, WebSockets or not
+  std::vector<lws*> handshaking_;  // of them those that are no WebSockets, oldest first; without those that are killed
   std::vector<Listener> listeners_;
   std::unordered_map<lws*, std::unique_ptr<Connection>> connections_;
-  std::vector<Connection*> ready_;  // those that may have something to write
+  std::vector<Connection*> ready_;      // those that may have something to write
+  std::vector<Connection*> strangers_;  // those that came without a valid token, oldest first
+  std::uint64_t turned_away_ = 0;       // for want of room, newcomers and those that made room for one
+  std::uint64_t turned_away_told_ = 0;
+  std::int64_t tell_turned_away_us_ = 0;
   uv_timer_t due_timer_{};
   std::int64_t due_timer_at_us_ = 0;  // 0: it does not run
   uv_prepare_t before_wait_{};
