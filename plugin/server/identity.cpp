@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -75,7 +76,7 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 std::string sha256_of(std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
   constexpr char kHex[] = "0123456789abcdef";
   std::string hex;
   for (unsigned i = 0; i < size; ++i) {
@@ -103,44 +104,63 @@ User Identity::anybody() {
   return {.name = "anybody", .roles = {"admin"}};
 }
 
+void Identity::tick() {
+  if (!open() && generated_sha256_.empty()) load_generated_token();
+}
+
+// The same fault is said once, however often it comes.
+bool Identity::fail(const std::string& what) {
+  if (std::exchange(said_, what) != what) log_(LogLevel::error, token_path_ + ": " + what);
+  return false;
+}
+
 void Identity::load_generated_token() {
-  const auto say = [this](LogLevel level, const std::string& what) { log_(level, token_path_ + ": " + what); };
   const Descriptor existing(::open(token_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (existing.get() >= 0) {
-    struct stat status {};
-    if (fstat(existing.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-      say(LogLevel::error, "not a regular file; no generated token is in force");
-      return;
-    }
-    if ((status.st_mode & 077) != 0) {
-      say(LogLevel::warning,
-          "could be read by others; its mode is set to 0600 now, remove the file to get a new token");
-      if (fchmod(existing.get(), 0600) != 0) say(LogLevel::error, std::string("chmod: ") + std::strerror(errno));
-    }
-    const std::string token = read_token(existing.get());
-    if (token.empty()) {
-      say(LogLevel::error, "holds no token (one line of 32 to 512 printable characters); remove it to get a new one");
-      return;
-    }
-    generated_sha256_ = sha256_of(token);
-  } else if (errno != ENOENT) {
-    say(LogLevel::error, std::strerror(errno));
+  if (existing.get() < 0 && errno != ENOENT) {
+    fail(std::strerror(errno));
     return;
-  } else {
-    const std::string token = make_token();
-    const Descriptor made(::open(token_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    const std::string line = token + "\n";
-    if (token.empty() || made.get() < 0 ||
-        write(made.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-      say(LogLevel::error, std::string("cannot be written: ") + std::strerror(errno));
-      if (made.get() >= 0) unlink(token_path_.c_str());
-      return;
-    }
-    generated_sha256_ = sha256_of(token);
   }
+  if (!(existing.get() >= 0 ? read_generated_token(existing.get()) : make_generated_token())) return;
+  said_.clear();
   std::error_code fault;
   const auto absolute = std::filesystem::absolute(token_path_, fault).lexically_normal();
   log_(LogLevel::info, "admin token in " + (fault ? token_path_ : absolute.string()));
+}
+
+bool Identity::read_generated_token(int fd) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+    return fail("not a regular file; no generated token is in force");
+  if ((status.st_mode & 077) != 0) {
+    log_(LogLevel::warning,
+         token_path_ + ": could be read by others; its mode is set to 0600 now, remove the file to get a new token");
+    if (fchmod(fd, 0600) != 0) log_(LogLevel::error, token_path_ + ": chmod: " + std::strerror(errno));
+  }
+  const std::string token = read_token(fd);
+  if (token.empty())
+    return fail("holds no token (one line of 32 to 512 printable characters); remove it to get a new one");
+  generated_sha256_ = sha256_of(token);
+  return true;
+}
+
+// Written beside its place and put there whole, so that whoever finds it finds all of it. By a link, because that does
+// not replace what another process has made meanwhile.
+bool Identity::make_generated_token() {
+  const std::string token = make_token();
+  if (token.empty()) return fail(std::string("no random bytes: ") + std::strerror(errno));
+  const std::string draft = token_path_ + ".new", line = token + "\n";
+  unlink(draft.c_str());
+  const Descriptor made(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (made.get() < 0) return fail(std::string("cannot be made: ") + std::strerror(errno) + "; trying again");
+  const ssize_t written = write(made.get(), line.data(), line.size());
+  if (written >= 0 && written != static_cast<ssize_t>(line.size())) errno = ENOSPC;
+  const bool done = written == static_cast<ssize_t>(line.size()) && fsync(made.get()) == 0 &&
+                    link(draft.c_str(), token_path_.c_str()) == 0;
+  const int error = errno;
+  unlink(draft.c_str());
+  if (!done) return fail(std::string("cannot be written: ") + std::strerror(error) + "; trying again");
+  generated_sha256_ = sha256_of(token);
+  return true;
 }
 
 std::optional<User> Identity::authenticate(std::string_view token) const {

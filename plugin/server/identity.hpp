@@ -25,9 +25,11 @@ struct User {
 class Identity {
  public:
   // Makes or reads the token file `state_dir`/bindcast.token (mode 0600) unless auth.mode is open. Its path is logged,
-  // never the token. A file that can be neither read nor made is logged; then only the configuration's tokens count.
+  // never the token. While it can be neither read nor made only the configuration's tokens count; why is logged once.
   Identity(const AuthOptions& options, const std::string& state_dir, Log log);
   void configure(const AuthOptions& options);
+  // Once a second: tries again what did not work.
+  void tick();
 
   [[nodiscard]] bool open() const noexcept { return options_.mode == AuthOptions::Mode::open; }
   [[nodiscard]] bool query_token_allowed() const noexcept { return options_.query_token; }
@@ -38,11 +40,15 @@ class Identity {
 
  private:
   void load_generated_token();
+  [[nodiscard]] bool read_generated_token(int fd);
+  [[nodiscard]] bool make_generated_token();
+  bool fail(const std::string& what);
 
   AuthOptions options_;
   std::string token_path_;
   Log log_;
   std::string generated_sha256_;  // hex; empty: there is none
+  std::string said_;              // the last fault
 };
 
 // Lower-case hex.
