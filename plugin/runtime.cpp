@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kStopPollMs = 5;
 constexpr std::int64_t kStopBoundUs = 400'000;
+constexpr std::int64_t kFaultsSaidEveryUs = 60'000'000;
 
 StreamIdentity make_identity(const std::string& service, Now now) {
   char host[256] = "localhost";
@@ -71,14 +72,18 @@ Runtime::Runtime(HostInfo host, Options options)
     : host_(std::move(host)),
       hub_(make_identity(host_.name, read_clock()), read_clock()),
       intake_(hub_),
-      run_state_(host_.state_dir, host_.log),
+      run_state_(host_.state_dir, hub_.identity().epoch, host_.log),
       options_(std::make_shared<const Options>(std::move(options))) {
   if (const int fault = uv_loop_init(&loop_); fault != 0) throw std::system_error(-fault, std::generic_category());
   uv_loop_configure(&loop_, UV_METRICS_IDLE_TIME);
   uv_async_init(&loop_, &posted_, [](uv_async_t* handle) {
     auto* runtime = static_cast<Runtime*>(handle->data);
-    if (runtime->take_cold_events()) uv_async_send(handle);  // the sockets have their turn in between
-    runtime->take_posts();
+    Faults& faults = runtime->hub_.faults();
+    bool more = false;
+    faults.contain([&] { more = runtime->take_cold_events(); });
+    if (more) uv_async_send(handle);  // the sockets have their turn in between
+    faults.contain([&] { runtime->take_posts(); });
+    if (runtime->stop_.exchange(false)) runtime->stop_loop();
   });
   posted_.data = this;
   uv_timer_init(&loop_, &second_);
@@ -95,13 +100,21 @@ Runtime::Runtime(HostInfo host, Options options)
 
 Runtime::~Runtime() {
   cold_.close();
-  post([this] { stop_loop(); });
+  stop_ = true;
+  uv_async_send(&posted_);
   thread_.join();
   uv_loop_close(&loop_);
 }
 
 void Runtime::run() {
   pthread_setname_np(pthread_self(), "bindcast-loop");
+  if (!hub_.faults().contain([&] { begin(); }))
+    hub_.faults().contain([&] { host_.log(LogLevel::error, std::string("cannot start: ") + hub_.faults().last()); });
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  server_.reset();
+}
+
+void Runtime::begin() {
   const auto options = this->options();
   hub_.add_processor(std::make_unique<PolicySerials>());
   hub_.configure(*options);
@@ -114,15 +127,26 @@ void Runtime::run() {
       &second_,
       [](uv_timer_t* timer) {
         auto* runtime = static_cast<Runtime*>(timer->data);
-        const Now now = read_clock();
-        runtime->intake_.collect_counts(now);
-        runtime->hub_.tick(now);
-        runtime->server_->tick(now);
+        runtime->hub_.faults().contain([&] { runtime->tick(); });
       },
       1000, 1000);
   uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) { static_cast<Runtime*>(handle->data)->before_wait(); });
-  uv_run(&loop_, UV_RUN_DEFAULT);
-  server_.reset();
+}
+
+void Runtime::tick() {
+  const Now now = read_clock();
+  intake_.collect_counts(now);
+  hub_.tick(now);
+  server_->tick(now);
+  run_state_.note(hub_.last_offset());
+  uv_async_send(&posted_);  // what failed is tried again
+  const Faults& faults = hub_.faults();
+  if (faults.count() == faults_said_ || (faults_said_us_ != 0 && now.mono_us - faults_said_us_ < kFaultsSaidEveryUs))
+    return;
+  host_.log(LogLevel::error, std::to_string(faults.count() - faults_said_) + " pieces of work failed, the last by " +
+                                 faults.last() + "; clients were told what they missed, or cut off");
+  faults_said_ = faults.count();
+  faults_said_us_ = now.mono_us;
 }
 
 void Runtime::before_wait() {
@@ -138,6 +162,7 @@ void Runtime::before_wait() {
 
 void Runtime::announce_start() {
   const RunState::Before before = run_state_.begin();
+  hub_.follow({.epoch = before.epoch, .offset = before.offset, .ended = before.end == RunState::Before::End::orderly});
   const Now now = read_clock();
   const std::string correlation = new_correlation_id();
   const auto announce = [&](EventType type) {
@@ -151,29 +176,36 @@ void Runtime::announce_start() {
     hub_.emit(std::move(event), now);
   };
   announce(EventType::service_started);
-  if (before == RunState::Before::crashed) announce(EventType::service_restarted);
+  if (before.end == RunState::Before::End::crashed) announce(EventType::service_restarted);
 }
 
 void Runtime::stop_loop() {
   const Now now = read_clock();
-  intake_.drain_all(now);
-  while (take_cold_events()) continue;
-  Event event = make_event(EventType::service_stopped);
-  event.source_component = "runtime";
-  event.data.add("version", kVersion);
-  event.data.add_integer("uptime_seconds", (now.mono_us - hub_.statistics().started_us) / 1'000'000);
-  hub_.emit(std::move(event), now);
-  run_state_.end();
+  Faults& faults = hub_.faults();
+  faults.contain([&] { intake_.drain_all(now); });
+  faults.contain([&] {
+    while (take_cold_events()) continue;
+  });
+  faults.contain([&] {
+    Event event = make_event(EventType::service_stopped);
+    event.source_component = "runtime";
+    event.data.add("version", kVersion);
+    event.data.add_integer("uptime_seconds", (now.mono_us - hub_.statistics().started_us) / 1'000'000);
+    hub_.emit(std::move(event), now);
+  });
+  faults.contain([&] { run_state_.end(hub_.last_offset()); });
 
-  server_->begin_shutdown();
+  if (server_) server_->begin_shutdown();
   // The server closes its clients in order; what is still open at the bound is cut off.
   stop_bound_us_ = now.mono_us + kStopBoundUs;
   uv_timer_start(
       &stop_poll_,
       [](uv_timer_t* timer) {
         auto* runtime = static_cast<Runtime*>(timer->data);
-        if (!runtime->server_->stopped() && read_clock().mono_us < runtime->stop_bound_us_) return;
-        runtime->server_->finish();
+        if (runtime->server_) {
+          if (!runtime->server_->stopped() && read_clock().mono_us < runtime->stop_bound_us_) return;
+          runtime->server_->finish();
+        }
         runtime->intake_.detach();
         for (auto* handle :
              {reinterpret_cast<uv_handle_t*>(&runtime->posted_), reinterpret_cast<uv_handle_t*>(&runtime->second_),
@@ -193,12 +225,21 @@ void Runtime::post(std::function<void()> work) {
 }
 
 void Runtime::take_posts() {
-  std::vector<std::function<void()>> posts;
-  {
+  for (;;) {
+    std::function<void()> work;
+    {
+      const std::lock_guard lock(mutex_);
+      if (posts_.empty()) return;
+      work = std::move(posts_.front());
+    }
+    const bool done = hub_.faults().contain(work);
     const std::lock_guard lock(mutex_);
-    posts.swap(posts_);
+    if (!done) {
+      posts_.front() = std::move(work);
+      return;
+    }
+    posts_.pop_front();
   }
-  for (const auto& work : posts) work();
 }
 
 bool Runtime::take_cold_events() {
@@ -216,6 +257,11 @@ void Runtime::emit(std::vector<Event>&& events, ColdQueue::WhenFull when_full) {
   for (Event& event : events)
     if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
   cold_.push(std::move(events), when_full);
+  uv_async_send(&posted_);
+}
+
+void Runtime::lost(EventType type) noexcept {
+  cold_.lose(type);
   uv_async_send(&posted_);
 }
 
@@ -271,7 +317,7 @@ void Runtime::apply() {
 void Runtime::put_in_force(std::shared_ptr<const Options> options) {
   hub_.configure(*options);
   intake_.configure(*options);
-  server_->apply(*options);
+  if (server_) server_->apply(*options);
 }
 
 void Runtime::configuration(std::string text, std::string correlation_id) {
@@ -282,8 +328,10 @@ void Runtime::compare_configuration(std::string_view text, std::string correlati
   Statements statements = read_statements(text);
   std::vector<StatementChange> changes;
   if (host_statements_) changes = changed_statements(*host_statements_, statements);
-  host_statements_ = std::move(statements);
-  if (changes.empty()) return;
+  if (changes.empty()) {
+    host_statements_ = std::move(statements);
+    return;
+  }
 
   constexpr std::size_t kMaxShown = 200;
   Event event = make_event(EventType::bind_config_change);
@@ -299,6 +347,7 @@ void Runtime::compare_configuration(std::string_view text, std::string correlati
     event.data.end();
   }
   event.data.end();
+  host_statements_ = std::move(statements);
   hub_.emit(std::move(event), read_clock());
 }
 

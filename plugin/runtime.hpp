@@ -6,7 +6,8 @@
 
 #include <uv.h>
 
-#include <array>
+#include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -56,17 +57,21 @@ class Runtime {
   // See cold_queue.hpp for the waiting; not the query path.
   void emit(std::vector<Event>&& events, ColdQueue::WhenFull when_full = ColdQueue::WhenFull::wait);
   void emit(Event&& event, ColdQueue::WhenFull when_full = ColdQueue::WhenFull::wait);
+  // One that could not be made or emitted, to be told as lost.
+  void lost(EventType type) noexcept;
   // Remembers the host's configuration; from the second call on announces what differs. Read on the loop.
   void configuration(std::string text, std::string correlation_id);
 
   [[nodiscard]] const HostInfo& host() const noexcept { return host_; }
 
  private:
-  void run();                        // the loop thread
-  void post(std::function<void()>);  // runs on the loop thread, in order
+  void run();  // the loop thread
+  void begin();
+  void post(std::function<void()>);  // runs on the loop thread, in order; what fails is tried again
   void take_posts();
   bool take_cold_events();  // true: there are more
   void before_wait();
+  void tick();
   void announce_start();
   void stop_loop();
   void put_in_force(std::shared_ptr<const Options> options);
@@ -89,9 +94,12 @@ class Runtime {
   mutable std::mutex mutex_;  // guards the three below
   std::shared_ptr<const Options> options_;
   std::optional<Options> prepared_;
-  std::vector<std::function<void()>> posts_;
+  std::deque<std::function<void()>> posts_;
 
   std::optional<Statements> host_statements_;  // the loop's
+  std::uint64_t faults_said_ = 0;              // as well
+  std::int64_t faults_said_us_ = 0;
+  std::atomic<bool> stop_{false};
 
   std::thread thread_;
 };

@@ -85,6 +85,16 @@ void guarded(Body&& body) noexcept {
   });
 }
 
+// Makes and emits an event; what keeps it from being made is told as the loss of an event of that type.
+template <typename Body>
+void guarded_event(bindcast_runtime* runtime, EventType type, Body&& body) noexcept {
+  const bool made = guarded(false, [&] {
+    body();
+    return true;
+  });
+  if (!made) runtime->impl.lost(type);
+}
+
 std::uint8_t size_of(const std::uint8_t* part, std::uint8_t size) {
   return part == nullptr ? 0 : size;
 }
@@ -294,10 +304,10 @@ void bindcast_query_lost(bindcast_producer* producer) {
 }
 
 void bindcast_zone_happened(bindcast_runtime* runtime, bindcast_zone_happening what, const bindcast_zone* zone) {
-  guarded([&] {
-    constexpr EventType kTypes[] = {EventType::zone_created, EventType::zone_deleted, EventType::zone_loaded,
-                                    EventType::zone_expired};
-    if (static_cast<std::size_t>(what) >= std::size(kTypes)) return;
+  constexpr EventType kTypes[] = {EventType::zone_created, EventType::zone_deleted, EventType::zone_loaded,
+                                  EventType::zone_expired};
+  if (static_cast<std::size_t>(what) >= std::size(kTypes)) return;
+  guarded_event(runtime, kTypes[what], [&] {
     const bindcast::ZoneIdentity identity = zone_identity(*zone);
     Event event = bindcast::make_event(kTypes[what]);
     event.source_component = "zone";
@@ -340,7 +350,8 @@ void bindcast_change_record(bindcast_change* change, const bindcast_record* reco
 void bindcast_change_commit(bindcast_change* change) {
   const std::unique_ptr<bindcast_change> owned(change);
   if (!owned) return;
-  guarded([&] { owned->runtime->impl.emit(owned->change.take_events()); });
+  guarded_event(owned->runtime, EventType::zone_updated,
+                [&] { owned->runtime->impl.emit(owned->change.take_events()); });
 }
 
 void bindcast_change_abandon(bindcast_change* change) {
@@ -348,7 +359,7 @@ void bindcast_change_abandon(bindcast_change* change) {
 }
 
 void bindcast_reloaded(bindcast_runtime* runtime, const bindcast_reload* reload) {
-  guarded([&] {
+  guarded_event(runtime, EventType::bind_reload, [&] {
     constexpr const char* kOutcomes[] = {"started", "succeeded", "failed"};
     if (reload->outcome >= std::size(kOutcomes)) return;
     Event event = bindcast::make_event(EventType::bind_reload);

@@ -18,8 +18,13 @@ void ColdQueue::push(std::vector<Event>&& events, WhenFull when_full) {
     for (const Event& event : events) ++dropped_[static_cast<std::size_t>(event.type)];
     return;
   }
-  bytes_ += bytes;
   events_.insert(events_.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+  bytes_ += bytes;
+}
+
+void ColdQueue::lose(EventType type) noexcept {
+  const std::lock_guard lock(mutex_);
+  ++dropped_[static_cast<std::size_t>(type)];
 }
 
 std::vector<Event> ColdQueue::take(std::size_t most, bool& more) {

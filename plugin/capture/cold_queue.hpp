@@ -24,6 +24,8 @@ class ColdQueue {
 
   // Any thread but the loop's. All of `events` or, when there was no room in time, none of them (counted by type).
   void push(std::vector<Event>&& events, WhenFull when_full);
+  // One that could not be made. Any thread but the loop's.
+  void lose(EventType type) noexcept;
   // The oldest ones, at most so many; `more` tells whether others are left. Loop thread.
   [[nodiscard]] std::vector<Event> take(std::size_t most, bool& more);
   // How many were dropped since the last call, by type. Loop thread.

@@ -12,11 +12,15 @@ namespace {
 constexpr std::uint64_t kPollMs = 1;
 constexpr int kIdlePolls = 4;  // empty polls before the loop sleeps
 constexpr std::uint16_t kServfail = 2;
+
+using enum EventType;
+constexpr std::initializer_list<EventType> kRpzTypes = {dns_query_blocked, malware_blocked, phishing_blocked,
+                                                        dns_query_allowed};
 }  // namespace
 
 Intake::Intake(Hub& hub)
     : hub_(hub), fold_([this](const QueryView& query, std::uint64_t count, Now now) {
-        hub_.emit(rpz_event(query, feeds_, count, now), now);
+        if (!hub_.faults().contain([&] { hub_.emit(rpz_event(query, feeds_, count, now), now); })) lose_rpz(count, now);
       }) {
   hub_.set_counts([this](Now now) { collect_counts(now); });
 }
@@ -92,8 +96,12 @@ void Intake::take_query(const Ring::Record& record, Now now) {
   if (query.fixed.hook_ns != 0) hub_.statistics().hook_ns.record(query.fixed.hook_ns);
   if (ignored(query)) return;
   const auto emit = [&](EventType type) {
-    write_query_event(event_, type, query, query_options_, now);
-    hub_.emit(std::move(event_), now);
+    if (hub_.faults().contain([&] { write_query_event(event_, type, query, query_options_, now); })) {
+      hub_.emit(std::move(event_), now);
+    } else {
+      ++hub_.statistics().events_failed;
+      hub_.report_lost(DropReason::capture_overflow, {type}, 1, now);
+    }
   };
   if (!query.fixed.counted && hub_.wanted(EventType::dns_query_log)) emit(EventType::dns_query_log);
   if (!query.fixed.dropped && query.fixed.rcode == kServfail && hub_.wanted(EventType::dns_query_failed))
@@ -106,7 +114,12 @@ void Intake::take_rpz(const Ring::Record& record, Now now) {
     ++hub_.statistics().events_failed;
     return;
   }
-  fold_.hit(record.payload, query, now);
+  if (!hub_.faults().contain([&] { fold_.hit(record.payload, query, now); })) lose_rpz(1, now);
+}
+
+void Intake::lose_rpz(std::uint64_t count, Now now) noexcept {
+  hub_.statistics().events_failed += count;
+  hub_.report_lost(DropReason::capture_overflow, kRpzTypes, count, now);
 }
 
 void Intake::report_losses(Lane& lane, Now now) {
@@ -115,14 +128,11 @@ void Intake::report_losses(Lane& lane, Now now) {
     return value - std::exchange(reported, value);
   };
   Producer& producer = *lane.producer;
-  using enum EventType;
   hub_.report_lost(DropReason::capture_overflow, {dns_query_log}, news(producer.dropped_queries, lane.reported.queries),
                    now);
   hub_.report_lost(DropReason::capture_overflow, {dns_query_failed},
                    news(producer.dropped_failures, lane.reported.failures), now);
-  hub_.report_lost(DropReason::capture_overflow,
-                   {dns_query_blocked, malware_blocked, phishing_blocked, dns_query_allowed},
-                   news(producer.dropped_rpz, lane.reported.rpz), now);
+  hub_.report_lost(DropReason::capture_overflow, kRpzTypes, news(producer.dropped_rpz, lane.reported.rpz), now);
   hub_.report_lost(DropReason::sampled, {dns_query_log}, news(producer.sampled_queries, lane.reported.sampled), now);
   hub_.pass_by(dns_query_log, news(producer.passed_queries, lane.reported.passed), now);
 }
@@ -165,7 +175,9 @@ void Intake::drain_all(Now now) {
 
 void Intake::poll() {
   const Now now = read_clock();
-  const Drained drained = drain(now);
+  // After a fault it goes on as after any other drain.
+  Drained drained = Drained::all;
+  hub_.faults().contain([&] { drained = drain(now); });
   if (taken_ > 0) {
     hub_.statistics().drained_events += taken_;
     hub_.statistics().drained_us += static_cast<std::uint64_t>(read_clock().mono_us - now.mono_us);

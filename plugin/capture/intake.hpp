@@ -55,6 +55,7 @@ class Intake {
   void take_query(const Ring::Record& record, Now now);
   void take_rpz(const Ring::Record& record, Now now);
   void take_new_lanes();
+  void lose_rpz(std::uint64_t count, Now now) noexcept;
   void report_losses(Lane& lane, Now now);
   [[nodiscard]] bool ignored(const QueryView& query) const;
   void poll();

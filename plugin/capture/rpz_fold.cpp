@@ -38,11 +38,19 @@ void RpzFold::hit(std::span<const std::byte> payload, const QueryView& query, No
     ++known->second.untold;
     return;
   }
-  if (folded_.size() < kMaxFolded) {
-    folded_.emplace(key, Folded{});
-    expiries_.push_back({now.mono_us + window_us_, std::move(key)});
-  }
+  if (folded_.size() < kMaxFolded) begin_window(std::move(key), now);
   tell_(query, 1, now);
+}
+
+// Both or neither: a window without an end would fold its hits for ever.
+void RpzFold::begin_window(std::string key, Now now) {
+  expiries_.push_back({now.mono_us + window_us_, key});
+  try {
+    folded_.emplace(std::move(key), Folded{});
+  } catch (...) {
+    expiries_.pop_back();
+    throw;
+  }
 }
 
 void RpzFold::expire(Now now, bool all) {
@@ -56,12 +64,9 @@ void RpzFold::expire(Now now, bool all) {
     if (folded.untold == 0) continue;
     QueryView query;
     if (!QueryView::read(folded.latest, query)) continue;
-    // Still going on: a new window begins, so that a steady stream gives one event per window.
-    if (!all) {
-      folded_.emplace(due.key, Folded{});
-      expiries_.push_back({now.mono_us + window_us_, std::move(due.key)});
-    }
     tell_(query, folded.untold, now);
+    // Still going on: a new window begins, so that a steady stream gives one event per window.
+    if (!all) begin_window(std::move(due.key), now);
   }
 }
 

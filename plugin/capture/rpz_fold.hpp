@@ -42,6 +42,7 @@ class RpzFold {
     std::string key;
   };
   static std::string key_of(const QueryView& query);
+  void begin_window(std::string key, Now now);
 
   Tell tell_;
   std::int64_t window_us_ = 10'000'000;

@@ -226,13 +226,16 @@ void Alerts::occurred(const EventRef& event, Now now) {
 
 Alerts::List::iterator Alerts::open_alert(Priority priority, Now now) {
   List& list = by_priority_[static_cast<std::size_t>(priority)];
-  const auto alert = list.emplace(list.end());
+  List made(1);  // in its place once nothing can fail any more
+  const auto alert = made.begin();
+  alert->asked.reserve(1);
   alert->key = key_;
   alert->priority = priority;
   alert->first_us = alert->sent_us = now.mono_us;
   alert->chance = random_();
   alert->taken.resize(ladder_.size());
   by_key_.emplace(alert->key, alert);
+  list.splice(list.end(), made);
   bytes_ += alert->key.size();
   return alert;
 }

@@ -82,9 +82,10 @@ Channel::~Channel() {
 
 void Channel::join(ClientQueue& client, Now now) {
   flush(now);  // it came before this client did
+  in_step_.push_back(&client);
   client.channel_ = this;
   client.standing_ = ClientQueue::Standing::in_step;
-  in_step_.push_back(&client);
+  if (failed_) failed();
 }
 
 void Channel::leave(ClientQueue& client, Now now) {
@@ -107,7 +108,14 @@ bool Channel::bypasses(Priority priority) const noexcept {
   return wish_.packing.batching.priority_bypass && priority >= Priority::critical;
 }
 
+void Channel::failed() noexcept {
+  failed_ = true;
+  for (const Clients* clients : {&in_step_, &behind_, &full_})
+    for (ClientQueue* client : *clients) client->fail();
+}
+
 void Channel::deliver(const EncodedRef& event, Now now) {
+  if (failed_) return;
   ++matched_;
   arrivals_.add(1, now);
   if (bypasses(event->priority)) {
@@ -153,6 +161,7 @@ void Channel::enqueue(const EncodedRef& event, Now now) {
 }
 
 void Channel::lost(DropReason reason, EventType type, std::uint64_t count, Now) {
+  if (failed_) return;
   losses_.record(reason, type, count, 0);
   house_.touch(*this);
 }
@@ -160,6 +169,7 @@ void Channel::lost(DropReason reason, EventType type, std::uint64_t count, Now) 
 // ── What is due ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Channel::run(Now now) {
+  if (failed_) return;
   tell_losses(now, false);
   if (excess_due_us_ != 0 && excess_due_us_ <= now.mono_us) flush_excess(now);
   run_batches(now);
@@ -168,10 +178,12 @@ void Channel::run(Now now) {
 }
 
 std::int64_t Channel::due_us() const noexcept {
+  if (failed_) return 0;
   return earlier(earlier(batch_due_us_, fold_due_us_), earlier(excess_due_us_, losses_.due_at_us()));
 }
 
 void Channel::flush(Now now) {
+  if (failed_) return;
   flush_excess(now);
   while (!open_.empty()) seal(wish_.packing.batching.max_batch_size, now);
   flush_fold(now);
@@ -319,7 +331,8 @@ void Channel::pass_by(EventType type, std::uint64_t count, std::uint64_t first_o
 }
 
 bool Channel::only_counts(EventType type, Priority priority, Severity severity) const noexcept {
-  if (full_.empty() || clients() != full_.size() || house_.rate_limit_.events_per_second != 0 || !passes(priority))
+  if (failed_ || full_.empty() || clients() != full_.size() || house_.rate_limit_.events_per_second != 0 ||
+      !passes(priority))
     return false;
   return std::ranges::any_of(subscriptions, [&](const Subscription& s) {
     return s.covers(type) && s.filter.matches_everything() && priority >= s.min_priority &&
@@ -328,6 +341,7 @@ bool Channel::only_counts(EventType type, Priority priority, Severity severity) 
 }
 
 void Channel::passed_by(EventType type, std::uint64_t count, std::uint64_t first_offset, Now now) {
+  if (failed_) return;
   matched_ += count;
   arrivals_.add(count, now);
   while (!open_.empty()) seal(wish_.packing.batching.max_batch_size, now);  // what came before must not follow it
@@ -383,8 +397,9 @@ void Channel::flush_excess(Now now) {
 // A standing changes only between frames: in the middle of one, what a change hands over would overtake it.
 void Channel::look_at(ClientQueue& client, bool lost) {
   client.lost_ = client.lost_ || lost;
-  if (std::exchange(client.changing_, true)) return;
+  if (client.changing_) return;
   changing_.push_back(&client);
+  client.changing_ = true;
 }
 
 void Channel::change_standings(Now now) {
@@ -436,6 +451,7 @@ void Channel::drained(ClientQueue& client, Now now) {
 }
 
 void Channel::catch_up(ClientQueue& client, Now now) {
+  if (failed_) return;
   settle(client, now);
   if (client.standing_ == ClientQueue::Standing::behind) flush_fold(now);
   for (Clients* clients : {&behind_, &full_, &untouched_}) std::erase(*clients, &client);

@@ -57,6 +57,8 @@ class Channel : public Subscriber {
   void lost(DropReason reason, EventType type, std::uint64_t count, Now now) override;
   [[nodiscard]] bool only_counts(EventType type, Priority priority, Severity severity) const noexcept override;
   void passed_by(EventType type, std::uint64_t count, std::uint64_t first_offset, Now now) override;
+  // Nobody knows any more what its clients have been given, so all of them go, and whoever comes before the last has.
+  void failed() noexcept override;
 
   // What is due: a batch, what was folded, what was lost.
   void run(Now now);
@@ -117,6 +119,7 @@ class Channel : public Subscriber {
   Wish wish_;
   const std::string key_;
   bool touched_ = false;  // waits for run()
+  bool failed_ = false;   // by an exception; nothing is handed over any more
 
   Clients in_step_, behind_, full_;
   Clients changing_;  // whose standing is to be looked at once no frame is on its way

@@ -28,12 +28,12 @@ void Channels::enter(ClientQueue& client, const Wish& wish, Now now) {
   leave(client, now);
   client.pack_as(wish.packing);
   if (wish.subscriptions.empty()) return;
-  auto& channel = channels_[key];
-  if (!channel) {
-    channel = std::make_unique<Channel>(*this, wish);
+  auto found = channels_.find(key);
+  if (found == channels_.end()) {
+    found = channels_.emplace(key, std::make_unique<Channel>(*this, wish)).first;
     if (wish.packing.format == Format::deflate) ++deflate_channels_;
   }
-  channel->join(client, now);
+  found->second->join(client, now);
 }
 
 void Channels::leave(ClientQueue& client, Now now) {
@@ -59,8 +59,9 @@ void Channels::remove_if_empty(Channel& channel) {
 }
 
 void Channels::touch(Channel& channel) {
-  if (std::exchange(channel.touched_, true)) return;
+  if (channel.touched_) return;
   touched_.push_back(&channel);
+  channel.touched_ = true;
 }
 
 void Channels::run(Now now) {
@@ -75,7 +76,7 @@ void Channels::run(Now now) {
   // Running one touches none: what it hands over goes into queues.
   for (Channel* channel : std::exchange(touched_, {})) {
     channel->touched_ = false;
-    channel->run(now);
+    if (!hub_.faults().contain([&] { channel->run(now); })) channel->failed();
   }
   next_due_us_ = 0;
   for (const auto& [key, channel] : channels_) {
@@ -85,7 +86,8 @@ void Channels::run(Now now) {
 }
 
 void Channels::flush(Now now) {
-  for (const auto& [key, channel] : channels_) channel->flush(now);
+  for (const auto& [key, channel] : channels_)
+    if (!hub_.faults().contain([&] { channel->flush(now); })) channel->failed();
 }
 
 void Channels::loop_was_busy(std::int64_t us) noexcept {

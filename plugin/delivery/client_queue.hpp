@@ -44,6 +44,7 @@ struct QueueHouse {
   DeliveryStatistics statistics;  // of all clients there were
   const std::size_t& held;        // bytes of all events and frames alive
   std::size_t queues = 0;         // that there are
+  bool failed = false;            // one of them has, since this was last set to false
 
   QueueHouse(const StreamIdentity& stream, std::size_t& held_bytes) : writer(stream, held_bytes), held(held_bytes) {}
 };
@@ -91,6 +92,12 @@ class ClientQueue {
   [[nodiscard]] bool due(Now now) const noexcept;
   // The policy says that the client must go.
   [[nodiscard]] bool overflowed() const noexcept { return overflowed_; }
+  // Its account is broken by an exception, and the client must go.
+  void fail() noexcept {
+    failed_ = true;
+    house_.failed = true;
+  }
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
   // From here on gaps are told at once: the end is near, or the client has caught up.
   void tell_all_losses() noexcept { tell_all_ = true; }
 
@@ -141,6 +148,7 @@ class ClientQueue {
   Losses losses_;
   bool tell_all_ = false;
   bool overflowed_ = false;
+  bool failed_ = false;
   CompressionTrial trial_;
   Rate drained_;
   std::int64_t backlogged_since_us_ = 0;  // 0: it was empty after the last write

@@ -44,8 +44,13 @@ void Hub::add_processor(std::unique_ptr<Processor> processor) {
 }
 
 void Hub::add_subscriber(Subscriber& subscriber) {
-  subscribers_.push_back(&subscriber);
-  enlist(subscriber);
+  try {
+    subscribers_.push_back(&subscriber);
+    enlist(subscriber);
+  } catch (...) {
+    remove_subscriber(subscriber);  // whoever fails to come in may be gone at once
+    throw;
+  }
 }
 
 void Hub::remove_subscriber(Subscriber& subscriber) {
@@ -95,31 +100,44 @@ void Hub::stamp(Event& event, Now now) {
   event.offset = ++last_offset_;
 }
 
-std::uint64_t Hub::emit(Event&& event, Now now) {
+std::uint64_t Hub::emit(Event&& event, Now now) noexcept {
   ++statistics_.events_emitted;
-  if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
-  if (event.source_service.empty()) event.source_service = identity_.service;
-  try {
+  const EventType type = event.type;
+  bool told = false;  // to each subscriber, or as its loss
+  std::uint64_t offset = 0;
+  const bool done = faults_.contain([&] {
+    if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
+    if (event.source_service.empty()) event.source_service = identity_.service;
     if (!admit(event)) {
       ++statistics_.events_filtered;
-      return 0;
+      return;
     }
     stamp(event, now);
     ++statistics_.events_processed;
-    const std::uint64_t offset = event.offset;
+    offset = event.offset;
     const auto& takers = by_type_[index_of(event.type)];
     if (type_info(event.type).klass == Class::durable ||
         std::ranges::any_of(takers, [](const Subscriber* taker) { return taker->needs_events; })) {
       const auto kept = std::make_shared<const Event>(std::move(event));
+      told = true;
       route(*kept, kept, now);
     } else {
+      told = true;
       route(event, nullptr, now);
     }
-    return offset;
-  } catch (const std::exception&) {
-    ++statistics_.events_failed;
-    return 0;
-  }
+  });
+  if (done) return offset;
+  ++statistics_.events_failed;
+  if (!told) report_lost(DropReason::capture_overflow, {type}, 1, now);
+  return 0;
+}
+
+void Hub::deliver(Subscriber& subscriber, const EncodedRef& event, Now now) noexcept {
+  if (!faults_.contain([&] { subscriber.deliver(event, now); })) subscriber.failed();
+}
+
+void Hub::tell_lost(Subscriber& subscriber, DropReason reason, EventType type, std::uint64_t count, Now now) noexcept {
+  if (!faults_.contain([&] { subscriber.lost(reason, type, count, now); })) subscriber.failed();
 }
 
 // A subscription without sampling wins: then the event stands for itself alone.
@@ -143,23 +161,37 @@ void Hub::route(const Event& event, const EventRef& kept, Now now) {
     if (!encoded) encoded = encoder_.encode(event, kept);
     return encoded;
   };
-  if (type_info(event.type).klass == Class::durable) recent_.push(encode());
+  const bool remembered =
+      type_info(event.type).klass != Class::durable || faults_.contain([&] { recent_.push(encode()); });
+  if (!remembered) ++statistics_.events_failed;
   for (Subscriber* subscriber : by_type_[index_of(event.type)]) {
-    const Taken taken = wants(*subscriber, event);
-    if (taken.sample == 1) {
-      subscriber->deliver(encode(), now);
-    } else if (taken.sample > 1) {
-      auto stamped = std::make_shared<Event>(event);
-      stamped->sampled *= taken.sample;
-      subscriber->deliver(encoder_.encode(*stamped, stamped), now);
+    Taken taken;
+    EncodedRef made;
+    // Where there is no memory for the event, it is lost to this subscriber alone, and told.
+    const bool known = faults_.contain([&] {
+      taken = wants(*subscriber, event);
+      if (taken.sample == 1) {
+        made = encode();
+      } else if (taken.sample > 1) {
+        auto stamped = std::make_shared<Event>(event);
+        stamped->sampled *= taken.sample;
+        made = encoder_.encode(*stamped, stamped);
+      }
+    });
+    if (!known) {
+      ++statistics_.dropped[static_cast<std::size_t>(DropReason::capture_overflow)];
+      tell_lost(*subscriber, DropReason::capture_overflow, event.type, 1, now);
+    } else if (made) {
+      deliver(*subscriber, made, now);
     } else if (taken.sampled_out) {
       ++statistics_.dropped[static_cast<std::size_t>(DropReason::sampled)];
-      subscriber->lost(DropReason::sampled, event.type, 1, now);
+      tell_lost(*subscriber, DropReason::sampled, event.type, 1, now);
     }
   }
 }
 
-void Hub::report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now) {
+void Hub::report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count,
+                      Now now) noexcept {
   if (count == 0) return;
   if (reason == DropReason::sampled) statistics_.events_sampled_out += count;
   for (Subscriber* subscriber : subscribers_) {
@@ -167,7 +199,7 @@ void Hub::report_lost(DropReason reason, std::initializer_list<EventType> types,
         std::ranges::find_if(types, [&](EventType type) { return subscriber->takes_.test(index_of(type)); });
     if (wanted_type == types.end()) continue;
     statistics_.dropped[static_cast<std::size_t>(reason)] += count;
-    subscriber->lost(reason, *wanted_type, count, now);
+    tell_lost(*subscriber, reason, *wanted_type, count, now);
   }
 }
 
@@ -183,13 +215,14 @@ bool Hub::only_counted(EventType type) const noexcept {
                              [&](const Subscriber* taker) { return taker->only_counts(type, priority, severity); });
 }
 
-void Hub::pass_by(EventType type, std::uint64_t count, Now now) {
+void Hub::pass_by(EventType type, std::uint64_t count, Now now) noexcept {
   if (count == 0) return;
   statistics_.events_emitted += count;
   statistics_.events_processed += count;
   const std::uint64_t first = last_offset_ + 1;
   last_offset_ += count;
-  for (Subscriber* taker : by_type_[index_of(type)]) taker->passed_by(type, count, first, now);
+  for (Subscriber* taker : by_type_[index_of(type)])
+    if (!faults_.contain([&] { taker->passed_by(type, count, first, now); })) taker->failed();
 }
 
 void Hub::tick(Now) {

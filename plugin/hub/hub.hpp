@@ -18,6 +18,7 @@
 #include "events/event.hpp"
 #include "events/filter.hpp"
 #include "plugin/clock.hpp"
+#include "plugin/faults.hpp"
 #include "plugin/hub/encoded_event.hpp"
 #include "plugin/hub/recent_events.hpp"
 #include "plugin/hub/statistics.hpp"
@@ -65,6 +66,8 @@ class Subscriber {
   virtual void passed_by(EventType type, std::uint64_t count, std::uint64_t /*first_offset*/, Now now) {
     lost(DropReason::queue_overflow, type, count, now);
   }
+  // One of these ended by an exception: from here on nobody knows what this subscriber has.
+  virtual void failed() noexcept = 0;
 
   std::vector<Subscription> subscriptions;  // set before Hub::add_subscriber; after a change call subscriptions_changed
   bool sees_admin_events = false;           // Audience::admin events too
@@ -73,6 +76,13 @@ class Subscriber {
  private:
   friend class Hub;
   std::bitset<kEventTypeCount> takes_;  // the types that may come, audience respected
+};
+
+// The stream of the process before this one.
+struct Predecessor {
+  std::string epoch;         // empty: nothing is known
+  std::uint64_t offset = 0;  // the last that is known of
+  bool ended = false;        // in order, so that it is the last indeed
 };
 
 class Hub {
@@ -84,6 +94,8 @@ class Hub {
 
   // Takes the options that matter here: events.filter, events.types.
   void configure(const Options& options);
+  void follow(Predecessor predecessor) { predecessor_ = std::move(predecessor); }
+  [[nodiscard]] const Predecessor& predecessor() const noexcept { return predecessor_; }
   void add_processor(std::unique_ptr<Processor> processor);
 
   void add_subscriber(Subscriber& subscriber);
@@ -94,15 +106,15 @@ class Hub {
   void stamp(Event& event, Now now);
   // One event through the whole pipeline; returns its offset, or 0 when it was refused. Its buffers stay with the
   // caller where nobody keeps the event.
-  std::uint64_t emit(Event&& event, Now now);
+  std::uint64_t emit(Event&& event, Now now) noexcept;
   // `count` events that were lost before they became events, and might have been of any of `types`: told once to every
   // subscriber who wanted one of them, under the first that it wanted.
-  void report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now);
+  void report_lost(DropReason reason, std::initializer_list<EventType> types, std::uint64_t count, Now now) noexcept;
 
   // Events of that type are of no use but to be counted: whoever wants them is full, and they are not looked at on the
   // way. Then the host need not make them: it counts (pass_by), and every event counted is one that all of them missed.
   [[nodiscard]] bool only_counted(EventType type) const noexcept;
-  void pass_by(EventType type, std::uint64_t count, Now now);
+  void pass_by(EventType type, std::uint64_t count, Now now) noexcept;
   // Brings in what was only counted so far, by the function that was set. To be called before anybody comes, goes, or
   // is told what it missed, so that it is told to those whom it concerns.
   void set_counts(std::function<void(Now)> collect) { collect_counts_ = std::move(collect); }
@@ -125,6 +137,9 @@ class Hub {
   [[nodiscard]] std::uint64_t last_offset() const noexcept { return last_offset_; }
   [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
+  // Of all the loop's work.
+  [[nodiscard]] Faults& faults() noexcept { return faults_; }
+  [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
   [[nodiscard]] const std::vector<Subscriber*>& subscribers() const noexcept { return subscribers_; }
   // The effective audience of a type: the table's unless the configuration says otherwise.
   [[nodiscard]] Audience audience(EventType type) const noexcept;
@@ -140,8 +155,11 @@ class Hub {
   [[nodiscard]] Taken wants(Subscriber& subscriber, const Event& event);
   void enlist(Subscriber& subscriber);
   void route(const Event& event, const EventRef& kept, Now now);
+  void deliver(Subscriber& subscriber, const EncodedRef& event, Now now) noexcept;
+  void tell_lost(Subscriber& subscriber, DropReason reason, EventType type, std::uint64_t count, Now now) noexcept;
 
   StreamIdentity identity_;
+  Predecessor predecessor_;
   EventEncoder encoder_;
   Filter global_filter_;
   std::array<TypeOverride, kEventTypeCount> overrides_{};
@@ -153,6 +171,7 @@ class Hub {
   RecentEvents recent_;
   std::uint64_t last_offset_ = 0;
   Statistics statistics_;
+  Faults faults_;
   std::array<std::uint64_t, 10> second_counts_{};
   std::uint64_t counted_processed_ = 0;
   std::size_t second_ = 0;

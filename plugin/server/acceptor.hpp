@@ -27,12 +27,13 @@ class Acceptor {
   [[nodiscard]] std::string open(const ListenAddress& address);
   // What is really bound, the port read back.
   [[nodiscard]] const ListenAddress& bound() const noexcept { return bound_; }
-  // Stops accepting for a while, when there are no descriptors to be had.
-  void pause();
+  // It has stopped accepting, because there are no descriptors to be had, until resume() is called.
+  [[nodiscard]] bool paused() const noexcept { return paused_; }
   void resume();
 
  private:
   void on_readable();
+  void pause();
   [[nodiscard]] std::string fail(const char* what);
 
   uv_loop_t* loop_;

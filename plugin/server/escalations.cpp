@@ -66,7 +66,7 @@ std::int64_t Escalations::due_us() const noexcept {
 void Escalations::run(Now now) {
   const std::int64_t due = due_us();
   if (due == 0 || due > now.mono_us) return;
-  for (const Alerts::Action& action : alerts_.due(now)) perform(action, now);
+  for (const Alerts::Action& action : alerts_.due(now)) hub_.faults().contain([&] { perform(action, now); });
 }
 
 void Escalations::perform(const Alerts::Action& action, Now now) {
@@ -179,8 +179,7 @@ std::vector<std::uint64_t> Escalations::acknowledge(const std::vector<std::uint6
 
     Json data(json_object());
     Json ids(json_array());
-    for (const std::uint64_t one : done->offsets)
-      json_array_append_new(ids.get(), json_text(event_id(hub_.identity(), one)).release());
+    for (const std::uint64_t one : done->offsets) append(ids.get(), json_text(event_id(hub_.identity(), one)));
     set_json(data.get(), "ids", std::move(ids));
     set(data.get(), "by", by.user_name());
     if (!note.empty()) set(data.get(), "note", note);

@@ -38,6 +38,7 @@ class Escalations : public Subscriber {
 
   void deliver(const EncodedRef& event, Now now) override;
   void lost(DropReason, EventType, std::uint64_t, Now) override {}  // what was never seen wants no acknowledgement
+  void failed() noexcept override {}  // the event went to its subscribers, but nobody is asked to acknowledge it
 
   // Does what is due: call before the loop waits, and when due_us() has come.
   void run(Now now);

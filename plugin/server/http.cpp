@@ -214,10 +214,11 @@ Json Server::status(Now now) const {
   set(o, "events_processed", statistics.events_processed);
   set(o, "events_filtered", statistics.events_filtered);
   set(o, "events_failed", statistics.events_failed);
-  json_object_set_new(o, "events_per_second", json_real(statistics.events_per_second));
+  set_json(o, "events_per_second", Json(json_real(statistics.events_per_second)));
   auto dropped = statistics.dropped;
   dropped[static_cast<std::size_t>(DropReason::queue_overflow)] = channels_.statistics().dropped;
   set_json(o, "events_dropped", by_reason_json(dropped));
+  set(o, "faults", hub.faults().count());
   set(o, "connections", std::uint64_t{connections_.size()});
   set(o, "connections_turned_away", turned_away_);
   set(o, "channels", std::uint64_t{channels_.all().size()});
@@ -227,16 +228,24 @@ Json Server::status(Now now) const {
   set(o, "held_bytes", std::uint64_t{channels_.queues().held});
   set_json(o, "loop_busy_us", histogram_json(channels_.loop_busy_us()));
   const double drained = static_cast<double>(statistics.drained_events);
-  json_object_set_new(o, "processing_us_per_event",
-                      json_real(drained > 0 ? static_cast<double>(statistics.drained_us) / drained : 0));
+  const double each = drained > 0 ? static_cast<double>(statistics.drained_us) / drained : 0;
+  set_json(o, "processing_us_per_event", Json(json_real(each)));
   set_json(o, "hook_ns", histogram_json(statistics.hook_ns));
   set(o, "frame_cache_bytes", std::uint64_t{channels_.queues().writer.cache().bytes()});
   set(o, "frame_cache_hits", channels_.queues().writer.cache().hits());
-  Json listeners(json_array());
-  for (const Listener& listener : listeners_)
-    if (listener.acceptor)
-      json_array_append_new(listeners.get(), json_text(listener.acceptor->bound().text()).release());
+  Json listeners(json_array()), failing(json_array());
+  for (const Listener& listener : listeners_) {
+    if (listener.acceptor) {
+      append(listeners.get(), json_text(listener.acceptor->bound().text()));
+      continue;
+    }
+    Json entry(json_object());
+    set(entry.get(), "address", listener.address.text());
+    set(entry.get(), "fault", listener.fault);
+    append(failing.get(), std::move(entry));
+  }
   set_json(o, "listeners", std::move(listeners));
+  set_json(o, "listeners_failing", std::move(failing));
   return body;
 }
 

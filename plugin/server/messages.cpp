@@ -1,6 +1,7 @@
 #include "plugin/server/messages.hpp"
 
 #include <cstdlib>
+#include <new>
 
 #include "events/json.hpp"
 
@@ -41,6 +42,7 @@ bool parse_client_message(std::string_view text, ClientMessage& out, std::string
   json_error_t fault;
   const Json root(json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault));
   if (!root) {
+    if (json_error_code(&fault) == json_error_out_of_memory) throw std::bad_alloc();
     error = "not JSON: " + std::string(fault.text) + " at byte " + std::to_string(fault.position);
     return false;
   }
@@ -100,20 +102,25 @@ Json json_text(std::string_view text) {
 }
 
 void set(json_t* object, const char* key, std::string_view text) {
-  json_object_set_new(object, key, json_text(text).release());
+  set_json(object, key, json_text(text));
 }
 
 void set(json_t* object, const char* key, std::uint64_t value) {
-  json_object_set_new(object, key, json_integer(static_cast<json_int_t>(value)));
+  set_json(object, key, Json(json_integer(static_cast<json_int_t>(value))));
 }
 
 void set_json(json_t* object, const char* key, Json value) {
-  json_object_set_new(object, key, value.release());
+  if (json_object_set_new(object, key, value.release()) != 0) throw std::bad_alloc();
+}
+
+void append(json_t* array, Json value) {
+  if (json_array_append_new(array, value.release()) != 0) throw std::bad_alloc();
 }
 
 std::string dump(const json_t* value) {
   const std::unique_ptr<char, decltype(&std::free)> text(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY), &std::free);
-  return text ? std::string(text.get()) : std::string("null");
+  if (!text) throw std::bad_alloc();
+  return text.get();
 }
 
 std::string_view text_member(const json_t* object, const char* key) {

@@ -1,5 +1,5 @@
 // The messages of the protocol: what a client says, parsed and bounded, and what the server answers. By Jansson. No
-// state; any thread.
+// state; any thread. Where Jansson has no memory they throw std::bad_alloc: half an answer would be a wrong one.
 #pragma once
 
 #include <jansson.h>
@@ -38,6 +38,7 @@ struct ClientMessage {
 void set(json_t* object, const char* key, std::string_view text);
 void set(json_t* object, const char* key, std::uint64_t value);
 void set_json(json_t* object, const char* key, Json value);
+void append(json_t* array, Json value);
 [[nodiscard]] std::string dump(const json_t* value);
 // A text member of an object; empty when absent or no text.
 [[nodiscard]] std::string_view text_member(const json_t* object, const char* key);

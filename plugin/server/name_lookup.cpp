@@ -5,9 +5,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <exception>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -80,7 +80,7 @@ bool NameLookup::start(const std::string& name) {
       if (shared->answered != nullptr) uv_async_send(shared->answered);
     }).detach();
     started = true;
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   busy_ = started;

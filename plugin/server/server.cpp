@@ -1,11 +1,13 @@
 #include "plugin/server/server.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -22,10 +24,11 @@ constexpr int kCloseBoundSeconds = 2;   // a peer that does not take or answer i
 constexpr int kMaxNoiseLines = 20;      // of libwebsockets' own log, per second
 constexpr unsigned kSpareSockets = 64;  // beyond max_connections, for handshakes and plain requests
 constexpr unsigned kDyingSockets = Acceptor::kAcceptsPerTurn;  // those killed in a turn are gone in the next
-constexpr std::int64_t kTellTurnedAwayUs = 60'000'000;
-constexpr std::size_t kBytesPerTurn = 512 * 1024;  // to one client, before the others get their turn
-constexpr unsigned kMostConnections = 10'000;      // as server.max_connections allows
+constexpr std::size_t kBytesPerTurn = 512 * 1024;              // to one client, before the others get their turn
+constexpr unsigned kMostConnections = 10'000;                  // as server.max_connections allows
 constexpr unsigned kMostSockets = kMostConnections + kSpareSockets + kDyingSockets;
+constexpr std::int64_t kSayAgainUs = 60'000'000;  // what goes on and on
+constexpr const char* kNoRoom = "there is no room (server.max_connections)";
 constexpr std::size_t kMostDiscarded = 1024 * 1024;  // of one message that was too large; then the peer is cut off
 
 // libwebsockets logs by a C callback for the whole process, and can do so without end (descriptor exhaustion).
@@ -34,10 +37,29 @@ std::atomic<int> g_lws_lines{0};
 
 void on_lws_log(int level, const char* line) {
   if (g_lws_log == nullptr || g_lws_lines.fetch_add(1, std::memory_order_relaxed) >= kMaxNoiseLines) return;
-  std::string text(line);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  (*g_lws_log)(LogLevel::debug,
-               std::string((level & LLL_ERR) != 0 ? "libwebsockets error: " : "libwebsockets: ") + text);
+  try {
+    std::string text(line);
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    (*g_lws_log)(LogLevel::debug,
+                 std::string((level & LLL_ERR) != 0 ? "libwebsockets error: " : "libwebsockets: ") + text);
+  } catch (const std::exception&) {  // a line less
+  }
+}
+
+// So many descriptors may be in use, as far as new clients go; the rest is kept for the host: its own TCP, its files.
+int descriptors_for_clients() {
+  constexpr rlim_t kMostKept = 1024;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
+  const rlim_t most = std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max());
+  return static_cast<int>(most - std::min(most / 4, kMostKept));
+}
+
+// May "it" be said, that was said last at `said_us`?
+bool say_now(std::int64_t& said_us, Now now) {
+  if (said_us != 0 && now.mono_us - said_us < kSayAgainUs) return false;
+  said_us = now.mono_us;
+  return true;
 }
 
 Format format_of(lws* wsi) {
@@ -99,7 +121,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
       log_(std::move(log)),
       identity_(options.auth, state_dir, log_),
       channels_(hub, options),
-      webhooks_(loop, log_,
+      webhooks_(loop, log_, hub.faults(),
                 [this](const WebhookOutcome& outcome, Now now) { escalations_.webhook_told(outcome, now); }),
       escalations_(hub, options,
                    {.each_session =
@@ -144,10 +166,12 @@ void Server::start() {
   webhooks_.configure(shared_.options.retry);
   webhooks_.attach(context_);
   // What came up in this turn of the loop is handed over once, before the loop waits.
-  uv_prepare_start(&before_wait_,
-                   [](uv_prepare_t* handle) { static_cast<Server*>(handle->data)->before_wait(read_clock()); });
+  uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) {
+    auto* server = static_cast<Server*>(handle->data);
+    server->shared_.hub.faults().contain([&] { server->before_wait(read_clock()); });
+  });
   for (const ListenAddress& address : shared_.options.server.listen)
-    listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0});
+    listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0, .fault = {}});
   open_due(read_clock());
 }
 
@@ -216,9 +240,10 @@ void Server::open(Listener& listener, Now now) {
     if (fault.empty()) listener.acceptor = std::move(acceptor);
   }
   if (!fault.empty()) {
-    if (listener.retry_at_us == 0)
-      log_(LogLevel::error, "cannot listen on " + address.text() + ": " + fault + "; trying again every 5 seconds");
     listener.retry_at_us = now.mono_us + kListenRetryUs;
+    if (listener.fault != fault)
+      log_(LogLevel::error, "cannot listen on " + address.text() + ": " + fault + "; trying again every 5 seconds");
+    listener.fault = std::move(fault);
     return;
   }
   log_(LogLevel::info, "listening on " + listener.acceptor->bound().text());
@@ -231,22 +256,39 @@ void Server::open_due(Now now) {
 
 // libwebsockets takes the descriptor over, and closes it if it cannot.
 void Server::accepted(int fd, const ListenAddress& address) {
-  if (!make_room_for_socket()) {
-    ++turned_away_;
-    ::close(fd);
+  // Its place in the list first: once libwebsockets has it, nothing may fail.
+  if (!shared_.hub.faults().contain([&] { handshaking_.push_back(nullptr); })) {
+    turn_away(fd, "there is no memory for one more");
     return;
   }
-  if (lws* wsi = lws_adopt_socket_vhost(vhost_for(address), fd)) handshaking_.push_back(wsi);
+  lws* wsi = nullptr;
+  if (fd >= descriptors_for_clients())  // the kernel gives out the lowest that is free
+    turn_away(fd, "named is left the last quarter of its descriptors (RLIMIT_NOFILE)");
+  else if (!make_room_for_socket())
+    turn_away(fd, kNoRoom);
+  else
+    wsi = lws_adopt_socket_vhost(vhost_for(address), fd);
+  if (wsi == nullptr)
+    handshaking_.pop_back();
+  else
+    handshaking_.back() = wsi;
+}
+
+void Server::turn_away(int fd, const char* why) {
+  ::close(fd);
+  ++turned_away_;
+  turned_away_why_ = why;
 }
 
 // Who is quick about his handshake gets in, however many others are not: the slowest of them goes.
 bool Server::make_room_for_socket() {
   const std::size_t most = shared_.options.server.max_connections + kSpareSockets;
   if (sockets_ < most) return true;
-  if (handshaking_.empty() || sockets_ >= most + kDyingSockets) return false;
+  if (handshaking_.size() < 2 || sockets_ >= most + kDyingSockets) return false;
   kill(handshaking_.front());
   handshaking_.erase(handshaking_.begin());
   ++turned_away_;
+  turned_away_why_ = kNoRoom;
   return true;
 }
 
@@ -254,6 +296,7 @@ bool Server::make_room_for_socket() {
 bool Server::make_room_for_session() {
   if (connections_.size() < shared_.options.server.max_connections) return true;
   ++turned_away_;
+  turned_away_why_ = kNoRoom;
   std::erase_if(strangers_, [](const Connection* c) { return c->session->admitted(); });
   if (strangers_.empty()) return false;
   kill(strangers_.front()->wsi);
@@ -262,12 +305,19 @@ bool Server::make_room_for_session() {
 }
 
 void Server::tell_turned_away(Now now) {
-  if (turned_away_ == turned_away_told_ || now.mono_us < tell_turned_away_us_) return;
-  log_(LogLevel::warning, std::to_string(turned_away_ - turned_away_told_) +
-                              " connections were turned away, or cut off before they authenticated, for want of room "
-                              "(server.max_connections)");
-  turned_away_told_ = turned_away_;
-  tell_turned_away_us_ = now.mono_us + kTellTurnedAwayUs;
+  if (turned_away_ == turned_away_told_ || !say_now(turned_away_said_us_, now)) return;
+  log_(LogLevel::warning,
+       std::to_string(turned_away_ - std::exchange(turned_away_told_, turned_away_)) +
+           " connections were turned away, or cut off before they authenticated: " + turned_away_why_);
+}
+
+void Server::resume_accepting(Now now) {
+  for (const Listener& listener : listeners_) {
+    if (!listener.acceptor || !listener.acceptor->paused()) continue;
+    listener.acceptor->resume();
+    if (say_now(starvation_said_us_, now))
+      log_(LogLevel::warning, "there are no descriptors for new connections; trying again every second");
+  }
 }
 
 void Server::apply(const Options& options) {
@@ -289,7 +339,7 @@ void Server::apply(const Options& options) {
   });
   for (const ListenAddress& address : wanted)
     if (std::ranges::find(listeners_, address, &Listener::address) == listeners_.end())
-      listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0});
+      listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0, .fault = {}});
   open_due(now);
 }
 
@@ -302,7 +352,9 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
     const auto found = server->connections_.find(wsi);
     return found == server->connections_.end() ? nullptr : found->second.get();
   };
-  try {
+  int answer = 0;
+  // A connection whose work ends by an exception ends with it.
+  const bool done = server->shared_.hub.faults().contain([&] {
     switch (reason) {
       case LWS_CALLBACK_WSI_CREATE:
         ++server->sockets_;
@@ -312,10 +364,12 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
         std::erase(server->handshaking_, wsi);
         break;
       case LWS_CALLBACK_HTTP:
-        return server->http(wsi, {static_cast<const char*>(in), length}, read_clock());
+        answer = server->http(wsi, {static_cast<const char*>(in), length}, read_clock());
+        break;
       case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         // `in` is not read here: on an unknown Upgrade it may point at memory that is gone.
-        return server->confirm_upgrade(wsi);
+        answer = server->confirm_upgrade(wsi);
+        break;
       case LWS_CALLBACK_ESTABLISHED:
         server->established(wsi, read_clock());
         break;
@@ -323,17 +377,17 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
         if (Connection* c = connection()) {
           server->received(*c, {static_cast<const char*>(in), length}, read_clock());
           // An endless message: to go on reading it until a close frame is answered would be what it wants.
-          if (c->discarded > kMostDiscarded) return -1;
+          if (c->discarded > kMostDiscarded) answer = -1;
         }
         break;
       case LWS_CALLBACK_RECEIVE_PONG:
         if (Connection* c = connection()) c->heard_us = read_clock().mono_us;
         break;
       case LWS_CALLBACK_SERVER_WRITEABLE:
-        if (Connection* c = connection()) return server->writeable(*c, read_clock());
+        if (Connection* c = connection()) answer = server->writeable(*c, read_clock());
         break;
       case LWS_CALLBACK_TIMER:
-        if (const Connection* c = connection(); c != nullptr && c->close_sent) return -1;
+        if (const Connection* c = connection(); c != nullptr && c->close_sent) answer = -1;
         break;
       case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         if (Connection* c = connection(); c != nullptr && length >= 2) {
@@ -347,11 +401,8 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
       default:
         break;
     }
-  } catch (const std::exception& fault) {
-    server->log_(LogLevel::error, std::string("a connection ends by a fault: ") + fault.what());
-    return -1;
-  }
-  return 0;
+  });
+  return done ? answer : -1;
 }
 
 void Server::established(lws* wsi, Now now) {
@@ -363,6 +414,7 @@ void Server::established(lws* wsi, Now now) {
   Session& session = *connection->session;
   std::erase(handshaking_, wsi);
   const bool full = !make_room_for_session();
+  ready_.reserve(connections_.size() + 1);
   Connection& entered = *connections_.emplace(wsi, std::move(connection)).first->second;
   if (shutting_down_) {
     session.close(kGoingAway, "going away");
@@ -469,11 +521,23 @@ void Server::closed(lws* wsi, Now now) {
   }
 }
 
+// Clients whose accounts are broken by an exception: they know that they have missed something, and come again.
+void Server::end_failed() {
+  for (const auto& entry : connections_) {
+    Session& session = *entry.second->session;
+    if (session.failed() && !shared_.hub.faults().contain([&] {
+          session.close(kTryAgainLater, "the server has no memory for what was meant for this client");
+        }))
+      kill(entry.second->wsi);
+  }
+}
+
 // Hands over what has become due, asks for a WRITEABLE wherever something may be written, and sets the timer for what
 // is due next.
 void Server::before_wait(Now now) {
-  escalations_.run(now);
-  channels_.run(now);
+  shared_.hub.faults().contain([&] { escalations_.run(now); });
+  shared_.hub.faults().contain([&] { channels_.run(now); });
+  if (std::exchange(channels_.queues().failed, false)) end_failed();
   for (Connection* connection : ready_) {
     connection->ready = false;
     if (!connection->close_sent) lws_callback_on_writable(connection->wsi);
@@ -500,28 +564,30 @@ void Server::set_due_timer(std::int64_t due, Now now) {
 void Server::tick(Now now) {
   g_lws_lines.store(0, std::memory_order_relaxed);
   if (context_ == nullptr || shutting_down_) return;
-  escalations_.tick(now);
-  open_due(now);
-  tell_turned_away(now);
+  Faults& faults = shared_.hub.faults();
+  faults.contain([&] { identity_.tick(); });
+  faults.contain([&] { escalations_.tick(now); });
+  faults.contain([&] { open_due(now); });
+  faults.contain([&] { resume_accepting(now); });
+  faults.contain([&] { tell_turned_away(now); });
   std::erase_if(strangers_, [](const Connection* c) { return c->session->admitted(); });
-  for (const Listener& listener : listeners_)
-    if (listener.acceptor) listener.acceptor->resume();
+  for (const auto& entry : connections_)
+    if (!faults.contain([&] { tick(*entry.second, now); })) kill(entry.second->wsi);
+}
+
+void Server::tick(Connection& connection, Now now) {
+  connection.session->tick(now);
   const std::int64_t heartbeat = shared_.options.server.heartbeat.count();
-  for (const auto& entry : connections_) {
-    Connection& connection = *entry.second;
-    connection.session->tick(now);
-    const std::int64_t silent = now.mono_us - connection.heard_us;
-    if (connection.session->close_order()) {
-      if (connection.closing_since_us == 0) connection.closing_since_us = now.mono_us;
-      if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000)
-        kill(connection.wsi);
-    } else if (silent >= 2 * heartbeat) {
-      log_(LogLevel::info, "a client does not answer pings and is dropped");
-      kill(connection.wsi);
-    } else if (silent >= heartbeat) {
-      connection.ping_due = true;
-      ready(connection);
-    }
+  const std::int64_t silent = now.mono_us - connection.heard_us;
+  if (connection.session->close_order()) {
+    if (connection.closing_since_us == 0) connection.closing_since_us = now.mono_us;
+    if (now.mono_us - connection.closing_since_us >= std::int64_t{kCloseBoundSeconds} * 1'000'000) kill(connection.wsi);
+  } else if (silent >= 2 * heartbeat) {
+    log_(LogLevel::info, "a client does not answer pings and is dropped");
+    kill(connection.wsi);
+  } else if (silent >= heartbeat) {
+    connection.ping_due = true;
+    ready(connection);
   }
 }
 
@@ -539,7 +605,7 @@ void Server::begin_shutdown() {
   for (const auto& entry : connections_) {
     // What the client is owed goes out first: next() is asked before the close.
     entry.second->session->flush();
-    entry.second->session->close(kGoingAway, "going away");
+    shared_.hub.faults().contain([&] { entry.second->session->close(kGoingAway, "going away"); });
   }
 }
 

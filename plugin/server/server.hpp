@@ -50,6 +50,7 @@ class Server {
     ListenAddress address;
     std::unique_ptr<Acceptor> acceptor;  // none: to be tried again
     std::int64_t retry_at_us = 0;
+    std::string fault;  // why there is none
   };
   struct Refusal {
     unsigned status;
@@ -80,6 +81,8 @@ class Server {
   [[nodiscard]] bool encrypts(const ListenAddress& address) const;
   [[nodiscard]] lws_vhost* vhost_for(const ListenAddress& address);
   void accepted(int fd, const ListenAddress& address);
+  void turn_away(int fd, const char* why);
+  void resume_accepting(Now now);
   [[nodiscard]] bool make_room_for_socket();
   [[nodiscard]] bool make_room_for_session();
 
@@ -99,6 +102,8 @@ class Server {
   void closed(lws* wsi, Now now);
   void kill(lws* wsi);
   void tell_turned_away(Now now);
+  void tick(Connection& connection, Now now);
+  void end_failed();
   void ready(Connection& connection);
   void before_wait(Now now);
   void set_due_timer(std::int64_t due_us, Now now);
@@ -119,11 +124,13 @@ class Server {
   std::vector<lws*> handshaking_;  // of them those that are no WebSockets, oldest first; without those that are killed
   std::vector<Listener> listeners_;
   std::unordered_map<lws*, std::unique_ptr<Connection>> connections_;
-  std::vector<Connection*> ready_;      // those that may have something to write
+  std::vector<Connection*> ready_;      // those that may have something to write; has room for all
   std::vector<Connection*> strangers_;  // those that came without a valid token, oldest first
   std::uint64_t turned_away_ = 0;       // for want of room, newcomers and those that made room for one
   std::uint64_t turned_away_told_ = 0;
-  std::int64_t tell_turned_away_us_ = 0;
+  std::int64_t turned_away_said_us_ = 0;  // 0: never
+  const char* turned_away_why_ = "";      // the last one
+  std::int64_t starvation_said_us_ = 0;   // 0: never
   uv_timer_t due_timer_{};
   std::int64_t due_timer_at_us_ = 0;  // 0: it does not run
   uv_prepare_t before_wait_{};

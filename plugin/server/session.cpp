@@ -48,7 +48,7 @@ void Session::admit(const User& user, Now now) {
   Json data(json_object());
   set(data.get(), "user", user.name);
   Json roles(json_array());
-  for (const std::string& role : user.roles) json_array_append_new(roles.get(), json_text(role).release());
+  for (const std::string& role : user.roles) append(roles.get(), json_text(role));
   set_json(data.get(), "roles", std::move(roles));
   set_json(data.get(), "subscriptions", subscriptions_json());
   set(data.get(), "version", kVersion);

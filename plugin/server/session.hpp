@@ -89,6 +89,8 @@ class Session {
   // The next frame to write; empty when none is due. Call again until there is none.
   [[nodiscard]] FrameRef next(Now now);
   [[nodiscard]] const std::optional<CloseOrder>& close_order() const noexcept { return close_; }
+  // Its queue's account is broken by an exception.
+  [[nodiscard]] bool failed() const noexcept { return queue_.failed(); }
   // Once a second: ends a session that did not authenticate in time, tells a gap that has become due.
   void tick(Now now);
 
@@ -131,6 +133,7 @@ class Session {
   void error(std::string_view code, std::string_view text, std::string_view reply_to, Json details, Now now);
   void emit_connection_event(EventType type, Now now, const std::function<void(Fields&)>& add);
   void replay(Subscription& subscription, std::uint64_t since, Now now);
+  void tell_restart(std::uint64_t missed);
   void push_reply(std::string text);
   void queue_ready();
   // Puts the queue into the channel of what the client wants now.

@@ -54,7 +54,7 @@ bool read_names(const json_t* data, const char* key, json_t* errors,
     set(entry.get(), "in", key);
     set(entry.get(), "value", value.substr(0, 64));
     set(entry.get(), "message", what);
-    json_array_append_new(errors, entry.release());
+    append(errors, std::move(entry));
   };
   if (!json_is_array(list)) {
     complain({}, "is a list of names");
@@ -82,14 +82,31 @@ std::string read_rank(const json_t* data, const char* key, Value& out, From from
   return {};
 }
 
+std::optional<std::uint64_t> number_in(std::string_view digits, int base) {
+  std::uint64_t number = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  if (fault != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
 // "<epoch>-<offset>" of this epoch, or nothing.
 std::optional<std::uint64_t> offset_in(std::string_view id, std::string_view epoch) {
   if (!id.starts_with(epoch) || id.size() <= epoch.size() + 1 || id[epoch.size()] != '-') return std::nullopt;
-  const std::string_view digits = id.substr(epoch.size() + 1);
-  std::uint64_t offset = 0;
-  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), offset);
-  if (fault != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return offset;
+  return number_in(id.substr(epoch.size() + 1), 10);
+}
+
+// Of an id of an epoch before this one: how many events followed it there, as far as that is known. Of a process that
+// was killed or crashed the last second may be missing, so it is never none; of one before that nothing is known but
+// that there were some. Nothing: it is no such id.
+std::optional<std::uint64_t> missed_since(std::string_view id, const Hub& hub) {
+  const std::string_view epoch = id.substr(0, id.find('-'));
+  const auto offset = offset_in(id, epoch);
+  const auto then = number_in(epoch, 16), today = number_in(hub.identity().epoch, 16);
+  const Predecessor& before = hub.predecessor();
+  const bool known = epoch == before.epoch;  // also where the clock was set back since
+  if (!offset || !then || !today || (!known && *then >= *today)) return std::nullopt;
+  const std::uint64_t noted = !known ? before.offset : before.offset > *offset ? before.offset - *offset : 0;
+  return known && before.ended ? noted : std::max<std::uint64_t>(noted, 1);
 }
 
 // Every type that the subscription covers by name, so that single ones can be taken away.
@@ -115,7 +132,7 @@ void Session::handle(const ClientMessage& message, Now now) {
   }
   Json details(json_object());
   Json supported(json_array());
-  for (const Request& request : kRequests) json_array_append_new(supported.get(), json_text(request.type).release());
+  for (const Request& request : kRequests) append(supported.get(), json_text(request.type));
   set_json(details.get(), "supported_types", std::move(supported));
   const bool later = std::ranges::find(kLater, message.type) != std::end(kLater);
   error("UNKNOWN_TYPE", later ? "\"" + message.type + "\" is not built yet" : "unknown message type", message.id,
@@ -222,10 +239,15 @@ void Session::subscribe(const ClientMessage& message, Now now) {
     made.sample = static_cast<std::uint32_t>(every);
   }
   std::optional<std::uint64_t> since;
+  std::uint64_t missed_before = 0;
   if (const std::string_view id = text_member(data, "since"); !id.empty()) {
     since = offset_in(id, shared_.hub.identity().epoch);
+    if (const auto missed = since ? std::nullopt : missed_since(id, shared_.hub)) {
+      missed_before = *missed;
+      since = 0;
+    }
     if (!since) {
-      fail("since: no id of this epoch (" + shared_.hub.identity().epoch + ")", {});
+      fail("since: no id of this epoch (" + shared_.hub.identity().epoch + ") or one before", {});
       return;
     }
   }
@@ -242,9 +264,18 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   set_json(answer.get(), "errors", std::move(errors));
   reply("subscription_updated", message, answer, now);
   shared_.escalations.welcome(*this, &made, now);
+  if (missed_before != 0) tell_restart(missed_before);
   if (since) replay(made, *since, now);
   emit_connection_event(created ? EventType::subscription_created : EventType::subscription_updated, now,
                         [&](Fields& fields) { fields.add("name", name).add("filter", made.filter.expression()); });
+}
+
+// Of what a process before this one told, only the number is known.
+void Session::tell_restart(std::uint64_t missed) {
+  Gap gap;
+  gap.reason = DropReason::restart;
+  gap.count = missed;
+  queue_.lose(gap, false);
 }
 
 // What the subscription would have had since then, as far as it is remembered. Of what is not, nobody knows which
@@ -319,17 +350,16 @@ Json Session::subscriptions_json() const {
     set(entry.get(), "name", s.name);
     Json types(json_array()), categories(json_array());
     for (std::size_t i = 0; i < kEventTypeCount; ++i)
-      if (s.types.test(i)) json_array_append_new(types.get(), json_text(to_text(static_cast<EventType>(i))).release());
+      if (s.types.test(i)) append(types.get(), json_text(to_text(static_cast<EventType>(i))));
     for (std::size_t i = 0; i < kCategoryCount; ++i)
-      if (s.categories.test(i))
-        json_array_append_new(categories.get(), json_text(to_text(static_cast<Category>(i))).release());
+      if (s.categories.test(i)) append(categories.get(), json_text(to_text(static_cast<Category>(i))));
     set_json(entry.get(), "event_types", std::move(types));
     set_json(entry.get(), "categories", std::move(categories));
     set(entry.get(), "min_priority", to_text(s.min_priority));
     set(entry.get(), "min_severity", to_text(s.min_severity));
     set(entry.get(), "filter", s.filter.expression());
     set(entry.get(), "sample", std::uint64_t{s.sample});
-    json_array_append_new(list.get(), entry.release());
+    append(list.get(), std::move(entry));
   }
   return list;
 }
@@ -394,8 +424,8 @@ void Session::set_preferences(const ClientMessage& message, Now now) {
   enter_channel(now);
   const BatchingOptions& inforce = own_batching_ ? *own_batching_ : server;
   Json answer(json_object());
-  json_object_set_new(answer.get(), "batch", json_boolean(batches_));
-  json_object_set_new(answer.get(), "fold", json_boolean(fold_));
+  set_json(answer.get(), "batch", Json(json_boolean(batches_)));
+  set_json(answer.get(), "fold", Json(json_boolean(fold_)));
   set(answer.get(), "max_batch_size", std::uint64_t{inforce.max_batch_size});
   set(answer.get(), "batch_timeout_ms", static_cast<std::uint64_t>(inforce.batch_timeout.count() / 1000));
   reply("preferences", message, answer, now);
@@ -432,13 +462,13 @@ void Session::acknowledge(const ClientMessage& message, Now now) {
   for (const std::uint64_t offset : offsets) {
     const std::string id = event_id(shared_.hub.identity(), offset);
     if (std::ranges::find(unknown, offset) == unknown.end()) {
-      json_array_append_new(ids.get(), json_text(id).release());
+      append(ids.get(), json_text(id));
       continue;
     }
     Json entry(json_object());
     set(entry.get(), "id", id);
     set(entry.get(), "message", "nothing that waits for an acknowledgement");
-    json_array_append_new(errors.get(), entry.release());
+    append(errors.get(), std::move(entry));
   }
   Json answer(json_object());
   set_json(answer.get(), "ids", std::move(ids));
@@ -481,7 +511,7 @@ void Session::tell_statistics(const ClientMessage& message, Now now) {
     Json list(json_array());
     for (const auto& [key, one] : shared_.channels.all()) {
       if (json_array_size(list.get()) == kMostChannelsTold) break;
-      json_array_append_new(list.get(), channel_json(*one, now).release());
+      append(list.get(), channel_json(*one, now));
     }
     set_json(answer.get(), "channels", std::move(list));
   }

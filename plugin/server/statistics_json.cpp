@@ -8,7 +8,7 @@ namespace bindcast {
 namespace {
 
 void set_real(json_t* object, const char* key, double value) {
-  json_object_set_new(object, key, json_real(value));
+  set_json(object, key, Json(json_real(value)));
 }
 
 double ratio(std::uint64_t part, std::uint64_t whole) {

@@ -193,14 +193,19 @@ const lws_protocols Webhooks::kProtocols[] = {
     {nullptr, nullptr, 0, 0, 0, nullptr, 0},
 };
 
-Webhooks::Webhooks(uv_loop_t* loop, Log log, Told told, Means means)
+Webhooks::Webhooks(uv_loop_t* loop, Log log, Faults& faults, Told told, Means means)
     : loop_(loop),
       log_(std::move(log)),
+      faults_(faults),
       told_(std::move(told)),
       limits_(means.limits),
       random_(means.random ? std::move(means.random) : random_by_chance()),
       lookup_(std::make_unique<NameLookup>(
-          loop, [this](const std::string& name, const NameAnswer& answer) { found(name, answer, read_clock()); },
+          loop,
+          [this](const std::string& name, const NameAnswer& answer) {
+            // Whoever did not get it runs out of time and asks again.
+            if (!faults_.contain([&] { found(name, answer, read_clock()); })) wake();
+          },
           std::move(means.resolve))),
       timer_(new uv_timer_t) {
   uv_timer_init(loop_, timer_);
@@ -316,12 +321,7 @@ void Webhooks::start_timer(std::uint64_t ms) {
       [](uv_timer_t* timer) {
         if (timer->data == nullptr) return;
         auto* webhooks = static_cast<Webhooks*>(timer->data);
-        try {
-          webhooks->turn(read_clock());
-        } catch (const std::exception& fault) {
-          webhooks->log_(LogLevel::error, std::string("webhooks: ") + fault.what());
-          webhooks->start_timer(kAfterFaultMs);
-        }
+        if (!webhooks->faults_.contain([&] { webhooks->turn(read_clock()); })) webhooks->start_timer(kAfterFaultMs);
       },
       ms, 0);
 }
@@ -480,21 +480,25 @@ int Webhooks::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, s
   }
   auto* delivery = static_cast<Delivery*>(lws_get_opaque_user_data(wsi));
   if (delivery == nullptr) return -1;
-  try {
+  int answer = 0;
+  const bool done = delivery->owner.faults_.contain([&] {
     switch (reason) {
       case LWS_CALLBACK_WSI_CREATE:
         delivery->connected = true;
         break;
       case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
-        return delivery->write_head(wsi, static_cast<unsigned char**>(in), length);
+        answer = delivery->write_head(wsi, static_cast<unsigned char**>(in), length);
+        break;
       case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE:
-        return delivery->asking && !delivery->body_sent ? delivery->write_body(wsi) : 0;
+        answer = delivery->asking && !delivery->body_sent ? delivery->write_body(wsi) : 0;
+        break;
       case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
         delivery->status = static_cast<int>(lws_http_client_http_response(wsi));
         if (delivery->status == 0) delivery->end("the answer is not HTTP");
         break;
       case LWS_CALLBACK_RECEIVE_CLIENT_HTTP:
-        return delivery->read_answer(wsi);
+        answer = delivery->read_answer(wsi);
+        break;
       case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
         delivery->answer_bytes += length;
         if (delivery->answer_bytes > kMostAnswerBytes) delivery->end();
@@ -506,11 +510,8 @@ int Webhooks::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, s
         delivery->on_closed(wsi);
         break;
     }
-  } catch (const std::exception& fault) {
-    delivery->owner.log_(LogLevel::error, std::string("a webhook's connection ends by a fault: ") + fault.what());
-    return -1;
-  }
-  return 0;
+  });
+  return done ? answer : -1;
 }
 
 }  // namespace bindcast

@@ -26,6 +26,7 @@
 
 #include "config/options.hpp"
 #include "plugin/clock.hpp"
+#include "plugin/faults.hpp"
 #include "plugin/log.hpp"
 #include "plugin/server/name_lookup.hpp"
 
@@ -76,8 +77,9 @@ class Webhooks {
     NameLookup::Resolve resolve = resolve_by_system;
   };
 
-  Webhooks(uv_loop_t* loop, Log log, Told told) : Webhooks(loop, std::move(log), std::move(told), Means{}) {}
-  Webhooks(uv_loop_t* loop, Log log, Told told, Means means);
+  Webhooks(uv_loop_t* loop, Log log, Faults& faults, Told told)
+      : Webhooks(loop, std::move(log), faults, std::move(told), Means{}) {}
+  Webhooks(uv_loop_t* loop, Log log, Faults& faults, Told told, Means means);
   ~Webhooks();
   Webhooks(const Webhooks&) = delete;
   Webhooks& operator=(const Webhooks&) = delete;
@@ -119,6 +121,7 @@ class Webhooks {
 
   uv_loop_t* loop_;
   Log log_;
+  Faults& faults_;
   Told told_;
   WebhookLimits limits_;
   std::function<double()> random_;

@@ -240,6 +240,7 @@ class Keeper : public bindcast::Subscriber {
   void lost(bindcast::DropReason, EventType, std::uint64_t, Now) override {
     throw std::logic_error("nothing can be lost here");
   }
+  void failed() noexcept override {}
 
   bindcast::EncodedRef last;
   std::size_t events = 0, bytes = 0;

@@ -15,8 +15,10 @@ using namespace bindcast;
 struct Taker : Subscriber {
   std::vector<EncodedRef> got;
   std::uint64_t lost_count = 0;
+  int failures = 0;
   void deliver(const EncodedRef& event, Now) override { got.push_back(event); }
   void lost(DropReason, EventType, std::uint64_t count, Now) override { lost_count += count; }
+  void failed() noexcept override { ++failures; }
 };
 
 struct Fixture {

@@ -299,6 +299,7 @@ struct House {
   std::vector<WebhookOutcome> outcomes;
   std::vector<std::string> log;
   std::function<void(const WebhookOutcome&)> also;
+  Faults faults;
   std::unique_ptr<Webhooks> webhooks;
 
   explicit House(std::uint32_t attempts = 0, WebhookLimits limits = {},
@@ -317,7 +318,7 @@ struct House {
     context = lws_create_context(&info);
     assert_non_null(context);
     webhooks = std::make_unique<Webhooks>(
-        &loop, [this](LogLevel, const std::string& line) { log.push_back(line); },
+        &loop, [this](LogLevel, const std::string& line) { log.push_back(line); }, faults,
         [this](const WebhookOutcome& outcome, Now) {
           outcomes.push_back(outcome);
           if (also) also(outcome);
