@@ -2,15 +2,11 @@
 
 #include <jansson.h>
 
-#include <memory>
+#include "plugin/json_parse.hpp"
 
 namespace bindcast {
 
 namespace {
-
-struct Decref {
-  void operator()(json_t* value) const noexcept { json_decref(value); }
-};
 
 bool add_members(Fields& out, json_t* object, int depth);
 
@@ -69,7 +65,7 @@ bool fields_from_json(std::string_view json, Fields& out, std::string& error) {
     return false;
   }
   json_error_t fault;
-  const std::unique_ptr<json_t, Decref> root(json_loadb(json.data(), json.size(), JSON_REJECT_DUPLICATES, &fault));
+  const Json root = parse_json(json, JSON_REJECT_DUPLICATES, fault);
   if (!root) {
     error = "column " + std::to_string(fault.column) + ": " + fault.text;
     return false;

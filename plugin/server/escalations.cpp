@@ -125,7 +125,8 @@ void Escalations::post(const Alerts::Action& action, std::size_t step, Now now) 
   set(data.get(), "occurrences", action.occurrences);
   set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(action.open_for_us)));
   const EncodedRef encoded = hub_.encoder().encode(*action.event, action.event);
-  set_json(data.get(), "event", Json(json_loadb(encoded->json().data(), encoded->json_bytes, JSON_ALLOW_NUL, nullptr)));
+  json_error_t fault;
+  set_json(data.get(), "event", parse_json(encoded->json(), JSON_ALLOW_NUL, fault));
   const WebhookPost made{.url = taken.webhook_url,
                          .secret_file = taken.webhook_secret_file,
                          .id = webhook_id(action.alert, step),

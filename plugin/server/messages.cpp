@@ -1,6 +1,6 @@
 #include "plugin/server/messages.hpp"
 
-#include <cstdlib>
+#include <exception>
 #include <new>
 
 #include "events/json.hpp"
@@ -40,9 +40,8 @@ bool parse_client_message(std::string_view text, ClientMessage& out, std::string
     return false;
   }
   json_error_t fault;
-  const Json root(json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault));
+  const Json root = parse_json(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, fault);
   if (!root) {
-    if (json_error_code(&fault) == json_error_out_of_memory) throw std::bad_alloc();
     error = "not JSON: " + std::string(fault.text) + " at byte " + std::to_string(fault.position);
     return false;
   }
@@ -98,7 +97,8 @@ Json json_text(std::string_view text) {
   // Not UTF-8: our own writer replaces what is invalid.
   std::string quoted;
   append_json_string(quoted, text);
-  return Json(json_loadb(quoted.data(), quoted.size(), JSON_DECODE_ANY | JSON_ALLOW_NUL, nullptr));
+  json_error_t fault;
+  return parse_json(quoted, JSON_DECODE_ANY | JSON_ALLOW_NUL, fault);
 }
 
 void set(json_t* object, const char* key, std::string_view text) {
@@ -118,9 +118,23 @@ void append(json_t* array, Json value) {
 }
 
 std::string dump(const json_t* value) {
-  const std::unique_ptr<char, decltype(&std::free)> text(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY), &std::free);
-  if (!text) throw std::bad_alloc();
-  return text.get();
+  // Jansson's own text goes on after parts for which there was no memory.
+  struct Written {
+    std::string text;
+    bool whole = true;
+  } written;
+  const auto add = [](const char* part, std::size_t size, void* to) {
+    auto& out = *static_cast<Written*>(to);
+    try {
+      out.text.append(part, size);
+    } catch (const std::exception&) {
+      out.whole = false;
+    }
+    return out.whole ? 0 : -1;
+  };
+  if (json_dump_callback(value, add, &written, JSON_COMPACT | JSON_ENCODE_ANY) != 0 || !written.whole)
+    throw std::bad_alloc();
+  return written.text;
 }
 
 std::string_view text_member(const json_t* object, const char* key) {

@@ -10,13 +10,9 @@
 #include <string_view>
 
 #include "plugin/clock.hpp"
+#include "plugin/json_parse.hpp"
 
 namespace bindcast {
-
-struct JsonDecref {
-  void operator()(json_t* value) const noexcept { json_decref(value); }
-};
-using Json = std::unique_ptr<json_t, JsonDecref>;
 
 inline constexpr int kMaxMessageDepth = 16;
 

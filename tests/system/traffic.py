@@ -17,6 +17,8 @@ import dns.rrset
 
 from harness import TIME_FACTOR, HarnessError
 
+LONGEST_ANSWER_S = 1 * TIME_FACTOR  # what nothing that befalls the plugin may make a question wait
+
 
 class Forwarder:
     """A small UDP name server: A records for every name, after a delay; names that begin with "fail" get SERVFAIL.
@@ -133,6 +135,12 @@ class Asker:
                 self.failures.append(repr(fault))
             self.longest_s = max(self.longest_s, time.monotonic() - start)
             self.asked += 1
+
+    def check(self):
+        """Every question was answered, and soon."""
+        if self.failures or self.longest_s >= LONGEST_ANSWER_S or not self.asked:
+            raise HarnessError(f"of {self.asked} questions {len(self.failures)} failed ({self.failures[:5]}), "
+                               f"the longest took {self.longest_s:.3f} s")
 
     def __enter__(self):
         self._thread.start()

@@ -1,0 +1,20 @@
+// Jansson's parser, made safe: version 2.14 follows null pointers when an allocation fails in the middle of a text. Any
+// thread.
+#pragma once
+
+#include <jansson.h>
+
+#include <memory>
+#include <string_view>
+
+namespace bindcast {
+
+struct JsonDecref {
+  void operator()(json_t* value) const noexcept { json_decref(value); }
+};
+using Json = std::unique_ptr<json_t, JsonDecref>;
+
+// As json_loadb. Empty, with `fault` set, when the text is no such JSON; throws std::bad_alloc when there is no memory.
+[[nodiscard]] Json parse_json(std::string_view text, std::size_t flags, json_error_t& fault);
+
+}  // namespace bindcast
