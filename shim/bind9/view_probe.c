@@ -52,6 +52,17 @@ listening_address(int fd, union address *address) {
 	return false;
 }
 
+/* named listens on one address with a socket for each of its threads; one question is enough for all of them. */
+static bool
+is_among(const union address *asked, int count, const union address *address) {
+	for (int i = 0; i < count; ++i) {
+		if (memcmp(&asked[i], address, sizeof(*address)) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 view_probe_send(void) {
 	unsigned char question[12 + 64] = { 0x62, 0x63, 0, 0, 0, 1 }; /* no flags: no recursion; one question */
@@ -68,9 +79,10 @@ view_probe_send(void) {
 		end = (int)limit.rlim_cur;
 	}
 	int sent = 0;
+	union address asked[MAX_QUESTIONS];
 	for (int fd = 0; fd < end && sent < MAX_QUESTIONS; ++fd) {
 		union address address;
-		if (!listening_address(fd, &address)) {
+		if (!listening_address(fd, &address) || is_among(asked, sent, &address)) {
 			continue;
 		}
 		const int own = socket(address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -78,7 +90,9 @@ view_probe_send(void) {
 			return;
 		}
 		const socklen_t size = address.any.sa_family == AF_INET ? sizeof(address.v4) : sizeof(address.v6);
-		sent += sendto(own, question, length, MSG_DONTWAIT, &address.any, size) > 0;
+		if (sendto(own, question, length, MSG_DONTWAIT, &address.any, size) > 0) {
+			asked[sent++] = address;
+		}
 		close(own);
 	}
 }

@@ -5,8 +5,8 @@
 #pragma once
 
 /*
- * Sends one question, without recursion, to each UDP socket that this process listens on at a local address (at most
- * four), and awaits no answer. Any thread but named's own.
+ * Sends one question, without recursion, to each local address that this process listens on by UDP (at most four of
+ * them), and awaits no answer. Any thread but named's own.
  */
 void
 view_probe_send(void);
