@@ -18,9 +18,12 @@ struct zone_content {
 	isc_mem_t *mctx;	  /* the zone's */
 };
 
-/* Attaches what `zone` has now; false when it has nothing loaded. Bindcast's task. */
+/*
+ * Has `zone` anything else now than `held`? If so it is attached to `out`: none, when nothing is loaded any more.
+ * `held` stays as it is and is only compared. Bindcast's task.
+ */
 bool
-zone_content_attach(dns_zone_t *zone, struct zone_content *out);
+zone_content_attach_other(dns_zone_t *zone, const struct zone_content *held, struct zone_content *out);
 
 /* Lets go of it, perhaps a little later. Any thread. */
 void

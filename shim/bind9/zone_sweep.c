@@ -4,14 +4,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <isc/time.h>
 #include <isc/util.h>
 
+#include "shim/bind9/monotonic.h"
 #include "shim/bind9/server_access.h"
 
-enum { zones_per_event = 256 };
+enum {
+	zones_per_event = 256,
+	/* A few milliseconds' work, after which a wake-up gets its turn. */
+	zones_per_portion = 32 * zones_per_event
+};
 
 struct collected_zone {
 	dns_zone_t *zone; /* attached; NULL once looked at */
@@ -19,28 +23,50 @@ struct collected_zone {
 	bool redirect;
 };
 
-/* What server_each_view and dns_zt_apply fill in; local to one event until it is complete. */
+/* All zones of all our views; local to one event until it is complete. */
 struct collection {
 	struct collected_zone *zones;
 	size_t count, room;
-	char **views;
+	char **views; /* their names */
 	size_t view_count;
 	uint64_t views_mark;
 	bool failed;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all of `sweep`, never held across a call to BIND */
+/* Our views as one task event finds them; the names are the views' own. */
+struct live_views {
+	struct live_view {
+		const char *name;
+		dns_zt_t *zonetable;  /* attached; NULL: the view is being taken down */
+		dns_zone_t *redirect; /* attached, or NULL */
+	} * views;
+	size_t count;
+	uint64_t mark;
+	bool failed;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below, never held across a call to BIND */
+
+/* The full sweep under way. */
+static struct {
+	uint64_t number; /* 0: none */
+	struct collection collection;
+	size_t next; /* of the collected zones */
+} sweep;
+static uint64_t last_sweep;
+
 static struct {
 	uint64_t number;
-	enum zone_sweep_state state;
+	enum zone_step_state state;
 	const struct zone_table *table;
 	bool builtin;
 	void (*finished)(void);
-	struct collection collection;
-	size_t next; /* of the collected zones */
+	struct zone_entry *const *wanted; /* by a glance; NULL: a portion */
+	size_t wanted_count, next;	  /* of those wanted, or of the portion */
+	bool missing, last;
 	uint64_t busy_ns;
 	struct zone_sight *sights;
-} sweep = { .state = ZONE_SWEEP_FAILED };
+} step = { .state = ZONE_STEP_FAILED };
 
 static void
 release_collection(struct collection *collection) {
@@ -70,6 +96,7 @@ void
 zone_sight_free(struct zone_sight *sight) {
 	zone_content_release(&sight->content);
 	free(sight->view);
+	free(sight->file);
 	free(sight->journal);
 	free(sight);
 }
@@ -100,45 +127,76 @@ collect_from_table(dns_zone_t *zone, void *closure) {
 }
 
 static void
-collect_view(dns_view_t *view, void *closure) {
-	struct collection *collection = closure;
-	if (view->rdclass != dns_rdataclass_in || collection->failed) {
+add_live_view(dns_view_t *view, void *closure) {
+	struct live_views *live = closure;
+	if (view->rdclass != dns_rdataclass_in || live->failed) {
 		return;
 	}
-	char **larger = realloc(collection->views, (collection->view_count + 1) * sizeof(*larger));
-	if (larger != NULL) {
-		collection->views = larger;
-		larger[collection->view_count] = strdup(view->name);
+	struct live_view *larger = realloc(live->views, (live->count + 1) * sizeof(*larger));
+	if (larger == NULL) {
+		live->failed = true;
+		return;
 	}
-	if (larger == NULL || larger[collection->view_count] == NULL) {
+	live->views = larger;
+	struct live_view *added = &larger[live->count++];
+	*added = (struct live_view){ .name = view->name };
+	/* A new view is made while the old one still exists, so its address is another. */
+	live->mark = (live->mark ^ (uintptr_t)view) * 1099511628211u;
+	LOCK(&view->lock);
+	if (view->zonetable != NULL) {
+		dns_zt_attach(view->zonetable, &added->zonetable);
+	}
+	if (view->redirect != NULL) {
+		dns_zone_attach(view->redirect, &added->redirect);
+	}
+	UNLOCK(&view->lock);
+}
+
+static void
+release_live_views(struct live_views *live) {
+	for (size_t i = 0; i < live->count; ++i) {
+		if (live->views[i].zonetable != NULL) {
+			dns_zt_detach(&live->views[i].zonetable);
+		}
+		if (live->views[i].redirect != NULL) {
+			dns_zone_detach(&live->views[i].redirect);
+		}
+	}
+	free(live->views);
+}
+
+static void
+collect_live_view(struct collection *collection, const struct live_view *view) {
+	collection->views[collection->view_count] = strdup(view->name);
+	if (collection->views[collection->view_count] == NULL) {
 		collection->failed = true;
 		return;
 	}
 	++collection->view_count;
-	/* A new view is made while the old one still exists, so its address is another. */
-	collection->views_mark = (collection->views_mark ^ (uintptr_t)view) * 1099511628211u;
-
-	dns_zt_t *zonetable = NULL;
-	dns_zone_t *redirect = NULL;
-	LOCK(&view->lock);
-	if (view->zonetable != NULL) {
-		dns_zt_attach(view->zonetable, &zonetable);
-	}
 	if (view->redirect != NULL) {
-		dns_zone_attach(view->redirect, &redirect);
+		collect_zone(collection, view->redirect, true);
 	}
-	UNLOCK(&view->lock);
-	if (redirect != NULL) {
-		collect_zone(collection, redirect, true);
-		dns_zone_detach(&redirect);
-	}
-	if (zonetable == NULL) {
-		/* The view is being taken down; what it had is not gone by anybody's wish. */
-		collection->failed = true;
+	if (view->zonetable == NULL) {
+		collection->failed = true; /* what the view had is not gone by anybody's wish */
 		return;
 	}
-	dns_zt_apply(zonetable, isc_rwlocktype_read, true, NULL, collect_from_table, collection);
-	dns_zt_detach(&zonetable);
+	dns_zt_apply(view->zonetable, isc_rwlocktype_read, true, NULL, collect_from_table, collection);
+}
+
+static struct collection
+collect_all(void) {
+	struct live_views live = { 0 };
+	server_each_view(add_live_view, &live);
+	struct collection collection = { .views_mark = live.mark, .failed = live.failed };
+	if (live.count != 0) {
+		collection.views = calloc(live.count, sizeof(*collection.views));
+		collection.failed = collection.failed || collection.views == NULL;
+	}
+	for (size_t i = 0; i < live.count && !collection.failed; ++i) {
+		collect_live_view(&collection, &live.views[i]);
+	}
+	release_live_views(&live);
+	return collection;
 }
 
 static void
@@ -150,42 +208,28 @@ describe_type(dns_zone_t *zone, dns_zonetype_t type, struct zone_sight *sight) {
 	sight->transferred = type == dns_zone_secondary || type == dns_zone_mirror || type == dns_zone_stub;
 }
 
-/* All there is to say of a zone, without looking at the table; texts are borrowed. Takes no lock of ours. */
-static void
-look_at(dns_zone_t *zone, struct zone_sight *sight) {
-	const dns_name_t *origin = dns_zone_getorigin(zone);
-	describe_type(zone, dns_zone_gettype(zone), sight);
-	sight->origin_length = (uint8_t)origin->length;
-	memcpy(sight->origin, origin->ndata, origin->length);
-	sight->policy_zone = dns_zone_get_rpz_num(zone) != DNS_RPZ_INVALID_NUM;
-	sight->automatic = dns_zone_getautomatic(zone);
-	sight->added = dns_zone_getadded(zone);
-	sight->private_type = dns_zone_getprivatetype(zone);
-	if (!zone_content_attach(zone, &sight->content) && sight->transferred) {
+/* What `out` does not say yet, with texts of its own. False when memory is short. */
+static bool
+describe(dns_zone_t *zone, const struct zone_key *key, struct zone_sight *out) {
+	const char *file = dns_zone_getfile(zone), *journal = dns_zone_getjournal(zone);
+	out->view = strdup(key->view);
+	out->file = file == NULL ? NULL : strdup(file);
+	out->journal = journal == NULL ? NULL : strdup(journal);
+	memcpy(out->origin, key->origin, key->origin_length);
+	out->origin_length = key->origin_length;
+	out->redirect = key->redirect;
+	describe_type(zone, dns_zone_gettype(zone), out);
+	out->policy_zone = dns_zone_get_rpz_num(zone) != DNS_RPZ_INVALID_NUM;
+	out->automatic = dns_zone_getautomatic(zone);
+	out->added = dns_zone_getadded(zone);
+	out->private_type = dns_zone_getprivatetype(zone);
+	if (out->content.db == NULL && out->transferred) {
 		isc_time_t now, expiry;
 		dns_zone_getexpiretime(zone, &expiry);
-		sight->expired = !isc_time_isepoch(&expiry) && isc_time_now(&now) == ISC_R_SUCCESS &&
-				 isc_time_compare(&now, &expiry) >= 0;
+		out->expired = !isc_time_isepoch(&expiry) && isc_time_now(&now) == ISC_R_SUCCESS &&
+			       isc_time_compare(&now, &expiry) >= 0;
 	}
-}
-
-/* Takes over what `sight` references, with texts of its own; NULL (and `sight` as it was) when memory is short. */
-static struct zone_sight *
-keep_sight(dns_zone_t *zone, struct zone_sight *sight) {
-	const char *journal = sight->content.db == NULL ? NULL : dns_zone_getjournal(zone);
-	struct zone_sight *kept = malloc(sizeof(*kept));
-	char *view = strdup(sight->view), *journal_copy = journal == NULL ? NULL : strdup(journal);
-	if (kept == NULL || view == NULL || (journal != NULL && journal_copy == NULL)) {
-		free(kept);
-		free(view);
-		free(journal_copy);
-		return NULL;
-	}
-	*kept = *sight;
-	kept->view = view;
-	kept->journal = journal_copy;
-	sight->content = (struct zone_content){ 0 };
-	return kept;
+	return out->view != NULL && (file == NULL || out->file != NULL) && (journal == NULL || out->journal != NULL);
 }
 
 static bool
@@ -198,56 +242,272 @@ is_watched(dns_zone_t *zone, bool builtin) {
 /* The lock is held. */
 static bool
 is_current(uint64_t number) {
-	return sweep.number == number && sweep.state == ZONE_SWEEP_RUNNING;
+	return step.number == number && step.state == ZONE_STEP_RUNNING;
 }
 
-/* Marks the zone as seen. False when there is nothing to tell of it. */
-static bool
-is_news(uint64_t number, struct zone_sight *sight) {
-	const struct zone_key key = { .view = sight->view,
-				      .origin = sight->origin,
-				      .origin_length = sight->origin_length,
-				      .redirect = sight->redirect };
-	bool news = false;
+/* What the table has of a zone. */
+struct known {
+	bool stale; /* the step is no longer current: nothing is to be done */
+	struct zone_entry *entry;
+	bool ignored;
+	struct zone_content content; /* borrowed, to compare with */
+};
+
+/* Notes what may change without the content doing so, and in a full sweep that the zone was seen. */
+static struct known
+look_up(uint64_t number, dns_zone_t *zone, const struct zone_key *key) {
+	const char *type = dns_zonetype_name(dns_zone_gettype(zone));
+	const bool policy_zone = dns_zone_get_rpz_num(zone) != DNS_RPZ_INVALID_NUM;
+	const bool automatic = dns_zone_getautomatic(zone);
+	struct known known = { 0 };
 	pthread_mutex_lock(&lock);
-	if (is_current(number)) {
-		struct zone_entry *entry = zone_table_find(sweep.table, &key);
-		sight->entry = entry;
-		news = entry == NULL;
-		if (entry != NULL) {
-			entry->seen = number;
-			entry->type = sight->type;
-			entry->policy_zone = sight->policy_zone;
-			entry->automatic = sight->automatic;
-			news = !entry->ignored && (entry->content.db != sight->content.db ||
-						   entry->content.version != sight->content.version);
+	known.stale = !is_current(number);
+	struct zone_entry *entry = known.stale ? NULL : zone_table_find(step.table, key);
+	if (entry != NULL) {
+		if (step.wanted == NULL) {
+			entry->seen = sweep.number;
 		}
+		entry->type = type;
+		entry->policy_zone = policy_zone;
+		entry->automatic = automatic;
+		known.entry = entry;
+		known.ignored = entry->ignored;
+		known.content = entry->content;
 	}
 	pthread_mutex_unlock(&lock);
-	return news;
+	return known;
 }
 
 static void
-add_to_outcome(uint64_t number, struct zone_sight *kept) {
+add_to_outcome(uint64_t number, struct zone_sight *sight) {
 	pthread_mutex_lock(&lock);
 	const bool current = is_current(number);
 	if (current) {
-		kept->next = sweep.sights;
-		sweep.sights = kept;
+		sight->next = step.sights;
+		step.sights = sight;
 	}
 	pthread_mutex_unlock(&lock);
 	if (!current) {
-		zone_sight_free(kept);
+		zone_sight_free(sight);
 	}
 }
 
+enum progress { GOES_ON, ENDS, STALE, FAILED };
+
+/* Takes no lock of ours while it asks the zone. */
+static enum progress
+look_at(uint64_t number, dns_zone_t *zone, const char *view, bool redirect) {
+	const dns_name_t *origin = dns_zone_getorigin(zone);
+	const struct zone_key key = {
+		.view = view, .origin = origin->ndata, .origin_length = (uint8_t)origin->length, .redirect = redirect
+	};
+	const struct known known = look_up(number, zone, &key);
+	struct zone_content other;
+	if (known.stale || known.ignored) {
+		return known.stale ? STALE : GOES_ON;
+	}
+	const bool differs = zone_content_attach_other(zone, &known.content, &other);
+	if (!differs && known.entry != NULL) {
+		return GOES_ON;
+	}
+	struct zone_sight *sight = calloc(1, sizeof(*sight));
+	if (sight == NULL) {
+		zone_content_release(&other);
+		return FAILED;
+	}
+	sight->entry = known.entry;
+	sight->content = other;
+	if (!describe(zone, &key, sight)) {
+		zone_sight_free(sight);
+		return FAILED;
+	}
+	add_to_outcome(number, sight);
+	return GOES_ON;
+}
+
+/* ── A glance ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A zone that is wanted; a copy, because the entry may go when the step is given up. */
+struct wanted_zone {
+	const struct live_view *view; /* NULL: there is none of that name */
+	unsigned char origin[DNS_NAME_MAXWIRE];
+	uint8_t origin_length;
+	bool redirect;
+};
+
+static enum progress
+next_wanted(uint64_t number, const struct live_views *live, struct wanted_zone *out) {
+	enum progress progress = STALE;
+	pthread_mutex_lock(&lock);
+	if (is_current(number)) {
+		progress = step.next == step.wanted_count ? ENDS : GOES_ON;
+	}
+	if (progress == GOES_ON) {
+		const struct zone_key *key = &step.wanted[step.next++]->key;
+		out->view = NULL;
+		for (size_t i = 0; out->view == NULL && i < live->count; ++i) {
+			out->view = strcmp(live->views[i].name, key->view) == 0 ? &live->views[i] : NULL;
+		}
+		memcpy(out->origin, key->origin, key->origin_length);
+		out->origin_length = key->origin_length;
+		out->redirect = key->redirect;
+	}
+	pthread_mutex_unlock(&lock);
+	return progress;
+}
+
+/* Attached; NULL when there is none. */
+static dns_zone_t *
+find_zone(struct wanted_zone *wanted) {
+	dns_zone_t *zone = NULL;
+	if (wanted->view == NULL) {
+		return NULL;
+	}
+	if (wanted->redirect) {
+		if (wanted->view->redirect != NULL) {
+			dns_zone_attach(wanted->view->redirect, &zone);
+		}
+		return zone;
+	}
+	if (wanted->view->zonetable == NULL) {
+		return NULL;
+	}
+	dns_name_t origin;
+	isc_region_t region = { .base = wanted->origin, .length = wanted->origin_length };
+	dns_name_init(&origin, NULL);
+	dns_name_fromregion(&origin, &region);
+	if (dns_zt_find(wanted->view->zonetable, &origin, 0, NULL, &zone) == DNS_R_PARTIALMATCH) {
+		dns_zone_detach(&zone);
+	}
+	return zone;
+}
+
 static void
-end_with(uint64_t number, enum zone_sweep_state state) {
+note_missing(uint64_t number) {
+	pthread_mutex_lock(&lock);
+	step.missing = step.missing || is_current(number);
+	pthread_mutex_unlock(&lock);
+}
+
+static enum progress
+glance_at_next(uint64_t number, const struct live_views *live) {
+	struct wanted_zone wanted;
+	enum progress progress = next_wanted(number, live, &wanted);
+	if (progress != GOES_ON) {
+		return progress;
+	}
+	dns_zone_t *zone = find_zone(&wanted);
+	if (zone == NULL) {
+		note_missing(number);
+		return GOES_ON;
+	}
+	progress = look_at(number, zone, wanted.view->name, wanted.redirect);
+	dns_zone_detach(&zone);
+	return progress;
+}
+
+static enum progress
+glance_at_some(uint64_t number) {
+	struct live_views live = { 0 };
+	server_each_view(add_live_view, &live);
+	enum progress progress = live.failed ? FAILED : GOES_ON;
+	for (unsigned i = 0; progress == GOES_ON && i < zones_per_event; ++i) {
+		progress = glance_at_next(number, &live);
+	}
+	release_live_views(&live);
+	return progress;
+}
+
+/* ── A portion of a full sweep ─────────────────────────────────────────────────────────────────────────────────── */
+
+static enum progress
+begin_sweep_if_none(uint64_t number) {
+	pthread_mutex_lock(&lock);
+	enum progress progress = is_current(number) ? GOES_ON : STALE;
+	const bool under_way = sweep.number != 0;
+	pthread_mutex_unlock(&lock);
+	if (progress == STALE || under_way) {
+		return progress;
+	}
+	struct collection collection = collect_all();
+	pthread_mutex_lock(&lock);
+	progress = !is_current(number) ? STALE : collection.failed ? FAILED : GOES_ON;
+	if (progress == GOES_ON) {
+		sweep.number = ++last_sweep;
+		sweep.collection = collection;
+		sweep.next = 0;
+		collection = (struct collection){ 0 };
+	}
+	pthread_mutex_unlock(&lock);
+	release_collection(&collection);
+	return progress;
+}
+
+/* The zones that one event looks at, taken over from the collection. */
+struct chunk {
+	struct collected_zone zones[zones_per_event];
+	size_t count;
+	char *view; /* name of the view that all of them are in */
+	bool builtin;
+};
+
+static enum progress
+next_chunk(uint64_t number, struct chunk *out) {
+	enum progress progress = STALE;
+	*out = (struct chunk){ 0 };
+	pthread_mutex_lock(&lock);
+	if (is_current(number)) {
+		struct collection *from = &sweep.collection;
+		out->builtin = step.builtin;
+		progress = sweep.next == from->count || step.next >= zones_per_portion ? ENDS : GOES_ON;
+		step.last = sweep.next == from->count;
+		if (progress == GOES_ON) {
+			const uint32_t view = from->zones[sweep.next].view;
+			out->view = strdup(from->views[view]);
+			progress = out->view == NULL ? FAILED : GOES_ON;
+			while (progress == GOES_ON && sweep.next < from->count && out->count < zones_per_event &&
+			       from->zones[sweep.next].view == view)
+			{
+				out->zones[out->count++] = from->zones[sweep.next];
+				from->zones[sweep.next++].zone = NULL;
+			}
+			step.next += out->count;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return progress;
+}
+
+static enum progress
+look_at_some(uint64_t number) {
+	struct chunk chunk;
+	enum progress progress = begin_sweep_if_none(number);
+	if (progress == GOES_ON) {
+		progress = next_chunk(number, &chunk);
+	}
+	if (progress != GOES_ON) {
+		return progress;
+	}
+	for (size_t i = 0; i < chunk.count; ++i) {
+		dns_zone_t **zone = &chunk.zones[i].zone;
+		if (progress == GOES_ON && is_watched(*zone, chunk.builtin)) {
+			progress = look_at(number, *zone, chunk.view, chunk.zones[i].redirect);
+		}
+		dns_zone_detach(zone);
+	}
+	free(chunk.view);
+	return progress;
+}
+
+/* ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void
+end_with(uint64_t number, enum zone_step_state state) {
 	void (*finished)(void) = NULL;
 	pthread_mutex_lock(&lock);
 	if (is_current(number)) {
-		sweep.state = state;
-		finished = sweep.finished;
+		step.state = state;
+		finished = step.finished;
 	}
 	pthread_mutex_unlock(&lock);
 	if (finished != NULL) {
@@ -255,159 +515,106 @@ end_with(uint64_t number, enum zone_sweep_state state) {
 	}
 }
 
-enum step { STEP_TAKEN, STEP_LAST, STEP_STALE, STEP_FAILED };
-
-/* Looks at the next collected zone. */
-static enum step
-look_at_next(uint64_t number) {
-	struct zone_sight sight = { 0 };
-	char view[DNS_NAME_FORMATSIZE];
-	pthread_mutex_lock(&lock);
-	if (!is_current(number) || sweep.next == sweep.collection.count) {
-		const enum step step = is_current(number) ? STEP_LAST : STEP_STALE;
-		pthread_mutex_unlock(&lock);
-		return step;
-	}
-	struct collected_zone item = sweep.collection.zones[sweep.next];
-	sweep.collection.zones[sweep.next++].zone = NULL;
-	snprintf(view, sizeof(view), "%s", sweep.collection.views[item.view]);
-	const bool builtin = sweep.builtin;
-	pthread_mutex_unlock(&lock);
-
-	enum step step = STEP_TAKEN;
-	if (is_watched(item.zone, builtin)) {
-		sight.view = view;
-		sight.redirect = item.redirect;
-		look_at(item.zone, &sight);
-		if (is_news(number, &sight)) {
-			struct zone_sight *kept = keep_sight(item.zone, &sight);
-			if (kept != NULL) {
-				add_to_outcome(number, kept);
-			} else {
-				step = STEP_FAILED;
-			}
-		}
-		zone_content_release(&sight.content);
-	}
-	dns_zone_detach(&item.zone);
-	return step;
-}
-
-static uint64_t
-now_ns(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void
-add_busy_time(uint64_t number, uint64_t began_ns) {
-	pthread_mutex_lock(&lock);
-	if (is_current(number)) {
-		sweep.busy_ns += now_ns() - began_ns;
-	}
-	pthread_mutex_unlock(&lock);
-}
-
 /* On the task. */
 static void
-look_at_chunk(void *closure) {
-	const uint64_t number = (uintptr_t)closure, began_ns = now_ns();
-	enum step step = STEP_TAKEN;
-	for (unsigned i = 0; step == STEP_TAKEN && i < zones_per_event; ++i) {
-		step = look_at_next(number);
-	}
-	add_busy_time(number, began_ns);
-	if (step != STEP_TAKEN) {
-		end_with(number, step == STEP_LAST ? ZONE_SWEEP_DONE : ZONE_SWEEP_FAILED);
-	} else if (!server_run(look_at_chunk, closure)) {
-		end_with(number, ZONE_SWEEP_FAILED);
+go_on(void *closure) {
+	const uint64_t number = (uintptr_t)closure, began_ns = monotonic_ns();
+	pthread_mutex_lock(&lock);
+	const bool glance = step.wanted != NULL;
+	pthread_mutex_unlock(&lock);
+	const enum progress progress = glance ? glance_at_some(number) : look_at_some(number);
+	pthread_mutex_lock(&lock);
+	step.busy_ns += is_current(number) ? monotonic_ns() - began_ns : 0;
+	pthread_mutex_unlock(&lock);
+	if (progress != GOES_ON) {
+		end_with(number, progress == ENDS ? ZONE_STEP_DONE : ZONE_STEP_FAILED);
+	} else if (!server_run(go_on, closure)) {
+		end_with(number, ZONE_STEP_FAILED);
 	}
 }
 
-/* On the task. */
-static void
-collect(void *closure) {
-	const uint64_t number = (uintptr_t)closure, began_ns = now_ns();
-	pthread_mutex_lock(&lock);
-	const bool stale = !is_current(number);
-	pthread_mutex_unlock(&lock);
-	if (stale) {
-		return;
-	}
-	struct collection collection = { 0 };
-	server_each_view(collect_view, &collection);
-	const bool failed = collection.failed;
-	pthread_mutex_lock(&lock);
-	if (is_current(number) && !failed) {
-		sweep.collection = collection;
-		collection = (struct collection){ 0 };
-	}
-	pthread_mutex_unlock(&lock);
-	add_busy_time(number, began_ns);
-	release_collection(&collection);
-	if (failed) {
-		end_with(number, ZONE_SWEEP_FAILED);
-		return;
-	}
-	look_at_chunk(closure);
+/* A step is new or given up: events of the one before find another number. What it found is the caller's. */
+static struct zone_sight *
+renew_step(enum zone_step_state state) {
+	struct zone_sight *sights = step.sights;
+	const uint64_t number = step.number + 1;
+	memset(&step, 0, sizeof(step));
+	step.number = number;
+	step.state = state;
+	return sights;
 }
 
-bool
-zone_sweep_begin(const struct zone_table *table, bool builtin, void (*finished)(void)) {
-	zone_sweep_cancel();
+static bool
+begin_step(const struct zone_table *table, struct zone_entry *const *wanted, size_t wanted_count, bool builtin,
+	   void (*finished)(void)) {
 	pthread_mutex_lock(&lock);
-	const uint64_t number = ++sweep.number;
-	sweep.state = ZONE_SWEEP_RUNNING;
-	sweep.table = table;
-	sweep.builtin = builtin;
-	sweep.finished = finished;
+	struct zone_sight *forgotten = renew_step(ZONE_STEP_RUNNING);
+	step.table = table;
+	step.wanted = wanted;
+	step.wanted_count = wanted_count;
+	step.builtin = builtin;
+	step.finished = finished;
+	const uint64_t number = step.number;
 	pthread_mutex_unlock(&lock);
-	if (server_run(collect, (void *)(uintptr_t)number)) {
+	free_sights(forgotten);
+	if (server_run(go_on, (void *)(uintptr_t)number)) {
 		return true;
 	}
 	zone_sweep_cancel();
 	return false;
 }
 
-enum zone_sweep_state
+bool
+zone_sweep_glance(const struct zone_table *table, struct zone_entry *const *entries, size_t count,
+		  void (*finished)(void)) {
+	return begin_step(table, entries, count, false, finished);
+}
+
+bool
+zone_sweep_portion(const struct zone_table *table, bool builtin, void (*finished)(void)) {
+	return begin_step(table, NULL, 0, builtin, finished);
+}
+
+enum zone_step_state
 zone_sweep_state(void) {
 	pthread_mutex_lock(&lock);
-	const enum zone_sweep_state state = sweep.state;
+	const enum zone_step_state state = step.state;
 	pthread_mutex_unlock(&lock);
 	return state;
 }
 
-/* Empties the sweep, whose number becomes another; what it held is the caller's. */
+/* The lock is held. The full sweep is over; what it held is the caller's. */
 static struct collection
-withdraw(struct zone_sweep *out) {
-	pthread_mutex_lock(&lock);
-	*out = (struct zone_sweep){ .number = sweep.number,
-				    .views = sweep.collection.view_count,
-				    .views_mark = sweep.collection.views_mark,
-				    .busy_ns = sweep.busy_ns,
-				    .sights = sweep.sights };
+end_sweep(void) {
 	struct collection collection = sweep.collection;
-	++sweep.number;
-	sweep.state = ZONE_SWEEP_FAILED;
-	sweep.collection = (struct collection){ 0 };
-	sweep.next = 0;
-	sweep.busy_ns = 0;
-	sweep.sights = NULL;
-	pthread_mutex_unlock(&lock);
+	memset(&sweep, 0, sizeof(sweep));
 	return collection;
 }
 
 void
-zone_sweep_take(struct zone_sweep *out) {
-	struct collection collection = withdraw(out);
-	release_collection(&collection);
+zone_sweep_take(struct zone_step *out) {
+	struct collection done = { 0 };
+	pthread_mutex_lock(&lock);
+	*out = (struct zone_step){ .busy_ns = step.busy_ns,
+				   .missing = step.missing,
+				   .last = step.last,
+				   .sweep = sweep.number,
+				   .views = sweep.collection.view_count,
+				   .views_mark = sweep.collection.views_mark };
+	out->sights = renew_step(ZONE_STEP_FAILED);
+	if (out->last) {
+		done = end_sweep();
+	}
+	pthread_mutex_unlock(&lock);
+	release_collection(&done);
 }
 
 void
 zone_sweep_cancel(void) {
-	struct zone_sweep given_up;
-	struct collection collection = withdraw(&given_up);
+	pthread_mutex_lock(&lock);
+	struct zone_sight *sights = renew_step(ZONE_STEP_FAILED);
+	struct collection collection = end_sweep();
+	pthread_mutex_unlock(&lock);
 	release_collection(&collection);
-	free_sights(given_up.sights);
+	free_sights(sights);
 }

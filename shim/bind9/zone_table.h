@@ -21,21 +21,30 @@ struct zone_key {
 	bool redirect;
 };
 
+struct zone_file;
+
+/* The sets of zone_attention.h. */
+enum { ZONE_WOKEN, ZONE_CLOSE, ZONE_SETS };
+
 struct zone_entry {
 	struct zone_entry *next; /* in its bucket */
 	uint32_t hash;
-	uint64_t seen;		 /* the last sweep that met it */
+	uint64_t seen;		     /* the last sweep that met it */
 	struct zone_content content; /* none: not loaded, or ignored */
 	bool has_serial;
 	uint32_t serial;
-	const char *type;	 /* static */
+	const char *type; /* static */
 	bool policy_zone, automatic;
 	bool ignored;		 /* events.zones.ignore: no database is held */
 	bool adopt;		 /* take the next database without a word */
 	const char *load_cause;	 /* of its first load; static */
 	uint64_t reloaded_at_ms; /* the reload that swapped its database last */
-	struct zone_key key;	 /* points into this entry */
-	char *name;		 /* the origin in presentation form */
+	struct zone_file *files; /* zone_files.h's */
+	uint64_t close_until_ms; /* zone_attention.h's, and the next two */
+	uint32_t place[ZONE_SETS];
+	uint8_t looks;
+	struct zone_key key; /* points into this entry */
+	char *name;	     /* the origin in presentation form */
 	char texts[];
 };
 

@@ -1,33 +1,45 @@
 #include "shim/bind9/zone_watch.h"
 
-#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <isc/thread.h>
 
 #include "shim/bind9/loads.h"
+#include "shim/bind9/monotonic.h"
 #include "shim/bind9/server_access.h"
 #include "shim/bind9/view_probe.h"
+#include "shim/bind9/zone_attention.h"
 #include "shim/bind9/zone_diff.h"
+#include "shim/bind9/zone_files.h"
 #include "shim/bind9/zone_sweep.h"
 #include "shim/bind9/zone_table.h"
 
 enum {
 	least_pause_ms = 10,
-	/* A wake-up waits this long after the last sweep, so that many of them make few sweeps. */
+	/* A wake-up waits this long after the last look, so that many of them make few looks. */
 	wake_pause_ms = 25,
 	/* A named that just came up answers soon; one that does not take our questions is left alone for longer. */
 	eager_probes = 30,
 	eager_probe_pause_ms = 100,
 	probe_pause_ms = 5000,
-	/* Sweeps take at most this part of the time, however many zones there are. */
+	/*
+	 * Full sweeps take at most this part of the time, however many zones there are; the other is for what is looked
+	 * at because something seems to happen. A set of zones larger than both its limits is left to full sweeps.
+	 */
+	quiet_share = 100,
 	busy_share = 10,
+	crowd = 1024,
+	crowd_share = 4,
 	/* An event that named dropped is given up after this. */
 	lost_after_ms = 60 * 1000,
+	without_bell_ms = 50,
 	/* named loads zones for a while after a reload took; nothing says when it is through. */
 	reload_lasts_ms = 60 * 1000
 };
@@ -39,17 +51,22 @@ struct reload {
 	char correlation[27];
 };
 
-static pthread_once_t made = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all in `shared` */
-static pthread_cond_t changed;
 static struct {
 	bool running, woken;
 	struct reload reload;
-} shared;
+	int bell; /* an eventfd, rung when the thread has something to look after; -1: it looks often by itself */
+} shared = { .bell = -1 };
 static atomic_bool stop; /* set under `lock`, read anywhere */
 
 /* The rest belongs to the zone thread; zone_watch_start and zone_watch_stop touch it only while there is none. */
 static isc_thread_t thread;
+
+struct timing {
+	uint64_t ended_ms;
+	uint64_t took_us; /* how long the task worked for it */
+};
+
 static struct {
 	bindcast_runtime *runtime;
 	struct zone_table table;
@@ -61,22 +78,15 @@ static struct {
 	unsigned probes;	 /* sent while no view was known */
 	uint64_t views_mark;	 /* of the last complete sweep */
 	bool views_replaced;	 /* since the last complete sweep; may be seen before the reload is noted */
+	bool sweeping;		 /* a full sweep is under way: it is `sweep`, and not over yet */
+	bool hurry;		 /* something happened somewhere, so the next full sweep should not wait for long */
+	struct timing sweep, glance[ZONE_SETS];
+	int bell;		 /* the same as in `shared`: it stays while the thread lives */
 } watch;
-
-static void
-make(void) {
-	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&changed, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
 
 static uint64_t
 now_ms(void) {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return monotonic_ns() / 1000000;
 }
 
 static bool
@@ -84,12 +94,32 @@ stopping(void) {
 	return atomic_load_explicit(&stop, memory_order_relaxed);
 }
 
-/* The lock is held. False when the time has come. */
-static bool
-wait_until(uint64_t deadline_ms) {
-	const struct timespec until = { .tv_sec = (time_t)(deadline_ms / 1000),
-					.tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
-	return pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT;
+/* The lock is held. */
+static void
+ring(void) {
+	const uint64_t once = 1;
+	if (shared.bell >= 0 && write(shared.bell, &once, sizeof(once)) < 0) {
+		return; /* so it is rung already */
+	}
+}
+
+/* Until the bell rings, or with `files` one of the zones' files is touched, or the time has come. */
+static void
+sleep_until(uint64_t due_ms, bool files) {
+	const uint64_t now = now_ms();
+	uint64_t rest = due_ms <= now ? 0 : due_ms - now;
+	if (watch.bell < 0 && rest > without_bell_ms) {
+		rest = without_bell_ms;
+	}
+	struct pollfd polled[] = { { .fd = watch.bell, .events = POLLIN },
+				   { .fd = files ? zone_files_descriptor() : -1, .events = POLLIN } };
+	/* The longest pause, some hours, fits into an int. */
+	uint64_t times;
+	if (poll(polled, 2, rest > INT_MAX ? INT_MAX : (int)rest) > 0 && polled[0].revents != 0 &&
+	    read(watch.bell, &times, sizeof(times)) < 0)
+	{
+		return; /* nobody else reads it: never */
+	}
 }
 
 /* ── What a zone's sight means ─────────────────────────────────────────────────────────────────────────────────── */
@@ -115,6 +145,14 @@ take_content(struct zone_entry *entry, struct zone_sight *sight, bool has_serial
 	sight->content = (struct zone_content){ 0 };
 	entry->has_serial = has_serial;
 	entry->serial = serial;
+}
+
+static struct reload
+last_reload(void) {
+	pthread_mutex_lock(&lock);
+	const struct reload reload = shared.reload;
+	pthread_mutex_unlock(&lock);
+	return reload;
 }
 
 static bool
@@ -177,11 +215,13 @@ zone_unloaded(struct zone_entry *entry, const struct zone_sight *sight) {
 static void
 zone_differs(struct zone_entry *entry, struct zone_sight *sight, bool has_serial, uint32_t serial) {
 	const bool swapped = entry->content.db != sight->content.db;
+	/* Not the sweep's: a glance may see what a reload did before a sweep has begun after it. */
+	const struct reload reload = last_reload();
 	/* A reload loads each zone once; the next time it is the administrator again. */
-	const bool by_reload = swapped && !sight->transferred && watch.reload.under_way &&
-			       entry->reloaded_at_ms != watch.reload.since_ms;
+	const bool by_reload = swapped && !sight->transferred && reload.under_way &&
+			       entry->reloaded_at_ms != reload.since_ms;
 	if (by_reload) {
-		entry->reloaded_at_ms = watch.reload.since_ms;
+		entry->reloaded_at_ms = reload.since_ms;
 	}
 	/*
 	 * An update that changes nothing makes a new version all the same. Whatever does change a record of a database
@@ -205,7 +245,7 @@ zone_differs(struct zone_entry *entry, struct zone_sight *sight, bool has_serial
 						.new_serial = serial,
 						.journal = sight->journal,
 						.mctx = sight->content.mctx,
-						.correlation = by_reload ? watch.reload.correlation : NULL,
+						.correlation = by_reload ? reload.correlation : NULL,
 						.private_type = sight->private_type,
 						.dnssec_records = watch.options.dnssec_records,
 						.stop = &stop };
@@ -223,6 +263,8 @@ process(struct zone_sight *sight, uint64_t sweep) {
 	if (entry == NULL || entry->ignored) {
 		return;
 	}
+	zone_files_watch(entry, sight->file, sight->journal);
+	zone_attention_changed(entry, now_ms());
 	if (sight->content.db == NULL) {
 		if (entry->content.db != NULL) {
 			zone_unloaded(entry, sight);
@@ -240,6 +282,14 @@ process(struct zone_sight *sight, uint64_t sweep) {
 
 /* ── Zones that are gone ───────────────────────────────────────────────────────────────────────────────────────── */
 
+/* Of an entry that goes, or is not watched any more. */
+static void
+let_go(struct zone_entry *entry) {
+	zone_files_forget(entry);
+	zone_attention_forget(entry);
+	zone_content_release(&entry->content);
+}
+
 static bool
 keep_if_seen(struct zone_entry *entry, void *closure) {
 	const uint64_t *sweep = closure;
@@ -247,7 +297,7 @@ keep_if_seen(struct zone_entry *entry, void *closure) {
 		return true;
 	}
 	const bool hidden = entry->ignored || (entry->automatic && watch.builtin_changed);
-	zone_content_release(&entry->content);
+	let_go(entry);
 	if (!hidden && !stopping()) {
 		happened(BINDCAST_ZONE_DELETED, entry, watch.reload.noted || watch.views_replaced ? "config" : "delzone");
 	}
@@ -257,7 +307,7 @@ keep_if_seen(struct zone_entry *entry, void *closure) {
 static bool
 keep_none(struct zone_entry *entry, void *closure) {
 	(void)closure;
-	zone_content_release(&entry->content);
+	let_go(entry);
 	return false;
 }
 
@@ -267,7 +317,7 @@ ask_again_whether_ignored(struct zone_entry *entry, void *closure) {
 	(void)closure;
 	const bool ignored = bindcast_zone_ignored(watch.runtime, entry->name);
 	if (ignored && !entry->ignored) {
-		zone_content_release(&entry->content);
+		let_go(entry);
 	}
 	entry->adopt = entry->adopt || (entry->ignored && !ignored);
 	entry->ignored = ignored;
@@ -276,46 +326,98 @@ ask_again_whether_ignored(struct zone_entry *entry, void *closure) {
 
 /* ── The thread ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Called on the task when a sweep has ended. */
+/* Called on the task when a step has ended. */
 static void
-sweep_finished(void) {
+step_finished(void) {
 	pthread_mutex_lock(&lock);
-	pthread_cond_broadcast(&changed);
+	ring();
 	pthread_mutex_unlock(&lock);
 }
 
-/* False when the sweep failed, got lost, or the watch stops. */
+/* Waits for the step that was begun and takes what it found. False when it failed, got lost, or the watch stops. */
 static bool
-run_sweep(struct zone_sweep *sweep) {
-	if (!zone_sweep_begin(&watch.table, watch.options.builtin, sweep_finished)) {
-		return false;
-	}
+finish_step(struct zone_step *step) {
 	const uint64_t deadline = now_ms() + lost_after_ms;
-	bool in_time = true;
-	pthread_mutex_lock(&lock);
-	while (in_time && !stopping() && zone_sweep_state() == ZONE_SWEEP_RUNNING) {
-		in_time = wait_until(deadline);
+	while (!stopping() && zone_sweep_state() == ZONE_STEP_RUNNING && now_ms() < deadline) {
+		sleep_until(deadline, false);
 	}
-	pthread_mutex_unlock(&lock);
-	if (stopping() || zone_sweep_state() != ZONE_SWEEP_DONE) {
+	if (stopping() || zone_sweep_state() != ZONE_STEP_DONE) {
 		zone_sweep_cancel();
+		watch.sweeping = false;
 		return false;
 	}
-	zone_sweep_take(sweep);
+	zone_sweep_take(step);
 	return true;
 }
 
 static void
-begin_with_reload_and_options(void) {
+process_all(struct zone_step *step) {
+	while (step->sights != NULL) {
+		struct zone_sight *sight = step->sights;
+		step->sights = sight->next;
+		if (!stopping()) {
+			process(sight, step->sweep);
+		}
+		zone_sight_free(sight);
+	}
+}
+
+/* ── Glances ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void
+file_touched(struct zone_entry *entry) {
+	zone_attention_wake(entry, now_ms());
+}
+
+static void
+hear_of_files(void) {
+	watch.hurry = !zone_files_read(file_touched) || watch.hurry;
+}
+
+static bool
+is_crowded(int set) {
+	const size_t count = zone_attention_count(set);
+	return count > crowd && count > watch.table.count / crowd_share;
+}
+
+static void
+glance(int set) {
+	size_t count;
+	struct zone_entry *const *entries = zone_attention_take(set, now_ms(), &count);
+	struct zone_step step;
+	watch.glance[set].took_us = 0;
+	if (count != 0 && zone_sweep_glance(&watch.table, entries, count, step_finished) && finish_step(&step)) {
+		process_all(&step);
+		watch.hurry = watch.hurry || step.missing;
+		watch.glance[set].took_us = step.busy_ns / 1000;
+	}
+	watch.glance[set].ended_ms = now_ms();
+}
+
+/* ── Full sweeps ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void
+begin_sweep(void) {
 	watch.options = (struct bindcast_zone_watch)BINDCAST_INIT(watch.options);
 	bindcast_zone_watch_options(watch.runtime, &watch.options);
 	pthread_mutex_lock(&lock);
 	watch.reload = shared.reload;
+	shared.woken = false;
 	pthread_mutex_unlock(&lock);
 	watch.builtin_changed = watch.swept && watch.options.builtin != watch.builtin_before;
 	if (watch.reload.noted) {
 		zone_table_filter(&watch.table, ask_again_whether_ignored, NULL);
 	}
+	zone_files_renew(watch.reload.noted);
+	for (int set = 0; set < ZONE_SETS; ++set) {
+		size_t count;
+		if (is_crowded(set)) {
+			zone_attention_take(set, now_ms(), &count);
+		}
+	}
+	watch.hurry = false;
+	watch.sweeping = true;
+	watch.sweep.took_us = 0;
 }
 
 /* What was noted when this sweep began has had its effect; what came since has not. */
@@ -330,78 +432,130 @@ end_reload(void) {
 	pthread_mutex_unlock(&lock);
 }
 
-/* Returns how long the task worked for it, in milliseconds. */
-static uint64_t
-sweep_once(void) {
-	struct zone_sweep sweep;
-	begin_with_reload_and_options();
-	if (!run_sweep(&sweep)) {
-		return 0;
-	}
-	watch.views_replaced = watch.swept && sweep.views_mark != watch.views_mark;
-	while (sweep.sights != NULL) {
-		struct zone_sight *sight = sweep.sights;
-		sweep.sights = sight->next;
-		if (!stopping() && sweep.views != 0) {
-			process(sight, sweep.number);
-		}
-		zone_sight_free(sight);
-	}
+static void
+end_sweep(struct zone_step *last) {
 	/* No view at all: the server is shutting down, or not up yet. */
-	if (sweep.views != 0) {
-		zone_table_filter(&watch.table, keep_if_seen, &sweep.number);
+	if (last->views != 0) {
+		zone_table_filter(&watch.table, keep_if_seen, &last->sweep);
 		watch.swept = true;
-		watch.views_mark = sweep.views_mark;
+		watch.views_mark = last->views_mark;
 		watch.builtin_before = watch.options.builtin;
 		end_reload();
 	}
-	return sweep.busy_ns / 1000000;
+	watch.sweeping = false;
+	watch.sweep.ended_ms = now_ms();
 }
 
-/* Waits for the next sweep; false when the watch stops. */
-static bool
-pause_between(uint64_t took_ms) {
-	const uint64_t since = now_ms();
+/* Begins a full sweep, or goes on with it. */
+static void
+sweep_portion(void) {
+	struct zone_step step;
+	if (!watch.sweeping) {
+		begin_sweep();
+	}
+	if (!zone_sweep_portion(&watch.table, watch.options.builtin, step_finished) || !finish_step(&step)) {
+		watch.sweeping = false;
+		watch.sweep = (struct timing){ .ended_ms = now_ms() };
+		return;
+	}
+	watch.views_replaced = watch.swept && step.views_mark != watch.views_mark;
+	watch.sweep.took_us += step.busy_ns / 1000;
+	process_all(&step);
+	if (step.last) {
+		end_sweep(&step);
+	}
+}
+
+/* ── What is due ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static uint64_t
+larger(uint64_t a, uint64_t b) {
+	return a > b ? a : b;
+}
+
+static uint64_t
+sweep_due_ms(void) {
+	const bool quiet = watch.swept && !watch.hurry && !is_crowded(ZONE_WOKEN) && !is_crowded(ZONE_CLOSE);
 	uint64_t pause = watch.options.sweep_us / 1000;
 	if (!server_views_known()) {
 		pause = watch.probes < eager_probes ? eager_probe_pause_ms : probe_pause_ms;
 	}
-	pause = pause < least_pause_ms ? least_pause_ms : pause;
-	pause = pause < took_ms * busy_share ? took_ms * busy_share : pause;
+	pause = larger(larger(pause, least_pause_ms), watch.sweep.took_us * (quiet ? quiet_share : busy_share) / 1000);
 	/* The first sweep is what later ones are compared with: the sooner, the less is taken for having been there. */
-	uint64_t wake_pause = watch.swept ? wake_pause_ms + took_ms : 0;
-	wake_pause = wake_pause > pause ? pause : wake_pause;
+	const uint64_t wake_pause = watch.swept ? wake_pause_ms + watch.sweep.took_us / 1000 : 0;
 	pthread_mutex_lock(&lock);
-	while (!stopping()) {
-		const uint64_t due = since + (shared.woken ? wake_pause : pause);
-		if (now_ms() >= due) {
-			break;
-		}
-		wait_until(due);
+	const bool woken = shared.woken;
+	pthread_mutex_unlock(&lock);
+	return watch.sweep.ended_ms + (woken && wake_pause < pause ? wake_pause : pause);
+}
+
+static uint64_t
+glance_due_ms(int set) {
+	if (!watch.swept || zone_attention_count(set) == 0 || is_crowded(set)) {
+		return UINT64_MAX;
 	}
+	const uint64_t pause = set == ZONE_WOKEN ? wake_pause_ms : watch.options.sweep_us / 1000;
+	return watch.glance[set].ended_ms + larger(pause, watch.glance[set].took_us * busy_share / 1000);
+}
+
+/* Sleeps, or does what is due. */
+static void
+take_a_turn(void) {
+	/* While zones are woken, news of others can wait until those are looked at: so a stream of updates does not wake
+	 * the thread for each. */
+	const bool listens = zone_attention_count(ZONE_WOKEN) == 0;
+	if (listens) {
+		hear_of_files();
+	}
+	const uint64_t now = now_ms(), woken_due = glance_due_ms(ZONE_WOKEN), close_due = glance_due_ms(ZONE_CLOSE);
+	const uint64_t sweep_due = watch.sweeping ? now : sweep_due_ms();
+	if (woken_due <= now) {
+		hear_of_files();
+		glance(ZONE_WOKEN);
+	} else if (sweep_due <= now) {
+		sweep_portion();
+	} else if (close_due <= now) {
+		glance(ZONE_CLOSE);
+	} else {
+		const uint64_t first = woken_due < close_due ? woken_due : close_due;
+		sleep_until(first < sweep_due ? first : sweep_due, listens && woken_due == UINT64_MAX);
+	}
+}
+
+static void
+look_for_views(void) {
+	const uint64_t due = sweep_due_ms();
+	if (due > now_ms()) {
+		sleep_until(due, false);
+		return;
+	}
+	pthread_mutex_lock(&lock);
 	shared.woken = false;
 	pthread_mutex_unlock(&lock);
-	return !stopping();
+	++watch.probes;
+	view_probe_send();
+	load_look_again();
+	watch.sweep.ended_ms = now_ms();
 }
 
 static isc_threadresult_t
 run(isc_threadarg_t unused) {
 	(void)unused;
-	uint64_t took_ms = 0;
 	bindcast_zone_watch_options(watch.runtime, &watch.options);
-	while (pause_between(took_ms)) {
-		took_ms = 0;
+	zone_files_start();
+	watch.sweep.ended_ms = now_ms();
+	while (!stopping()) {
 		if (server_views_known()) {
-			took_ms = sweep_once();
+			take_a_turn();
 		} else {
-			++watch.probes;
-			view_probe_send();
-			load_look_again();
+			look_for_views();
 		}
 	}
 	zone_sweep_cancel();
 	zone_table_filter(&watch.table, keep_none, NULL);
 	zone_table_free(&watch.table);
+	zone_attention_free();
+	zone_files_stop();
 	return NULL;
 }
 
@@ -409,7 +563,6 @@ run(isc_threadarg_t unused) {
 
 bool
 zone_watch_start(bindcast_runtime *runtime) {
-	pthread_once(&made, make);
 	pthread_mutex_lock(&lock);
 	if (shared.running) {
 		pthread_mutex_unlock(&lock);
@@ -418,8 +571,10 @@ zone_watch_start(bindcast_runtime *runtime) {
 	memset(&shared, 0, sizeof(shared));
 	shared.running = true;
 	shared.woken = true;
+	shared.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	atomic_store(&stop, false);
 	memset(&watch, 0, sizeof(watch));
+	watch.bell = shared.bell;
 	watch.runtime = runtime;
 	watch.options = (struct bindcast_zone_watch)BINDCAST_INIT(watch.options);
 	pthread_mutex_unlock(&lock);
@@ -441,12 +596,19 @@ zone_watch_stop(void) {
 	if (was_running) {
 		shared.running = false;
 		atomic_store(&stop, true);
-		pthread_cond_broadcast(&changed);
+		ring();
 	}
 	pthread_mutex_unlock(&lock);
-	if (was_running) {
-		isc_thread_join(thread, NULL);
+	if (!was_running) {
+		return;
 	}
+	isc_thread_join(thread, NULL);
+	pthread_mutex_lock(&lock);
+	if (shared.bell >= 0) {
+		close(shared.bell);
+	}
+	shared.bell = -1;
+	pthread_mutex_unlock(&lock);
 }
 
 void
@@ -454,7 +616,7 @@ zone_watch_wake(void) {
 	pthread_mutex_lock(&lock);
 	if (shared.running) {
 		shared.woken = true;
-		pthread_cond_broadcast(&changed);
+		ring();
 	}
 	pthread_mutex_unlock(&lock);
 }
@@ -466,7 +628,7 @@ zone_watch_reloaded(const char *correlation) {
 		shared.reload = (struct reload){ .noted = true, .under_way = true, .since_ms = now_ms() };
 		memcpy(shared.reload.correlation, correlation, sizeof(shared.reload.correlation));
 		shared.woken = true;
-		pthread_cond_broadcast(&changed);
+		ring();
 	}
 	pthread_mutex_unlock(&lock);
 }
