@@ -30,7 +30,7 @@ enum file_kind {
 };
 
 struct zone_file {
-	struct zone_file *next;	    /* in its bucket */
+	struct zone_file *next, **link; /* in its bucket, and what points at it: thousands of zones may share a file */
 	struct zone_file *next_own; /* of the same entry */
 	struct zone_entry *entry;
 	struct folder *folder;
@@ -151,9 +151,15 @@ remove_folder(struct folder *folder) {
 
 /* ── Files ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static struct zone_file **
-bucket_of(struct zone_file **buckets, size_t count, const struct zone_file *file) {
-	return &buckets[file->hash & (count - 1)];
+static void
+put(struct zone_file **buckets, size_t count, struct zone_file *file) {
+	struct zone_file **bucket = &buckets[file->hash & (count - 1)];
+	file->next = *bucket;
+	file->link = bucket;
+	if (file->next != NULL) {
+		file->next->link = &file->next;
+	}
+	*bucket = file;
 }
 
 /* Into `larger` buckets, by what the folders' watches are now. False: memory is short, all is as it was. */
@@ -168,9 +174,7 @@ arrange_files(size_t larger) {
 			struct zone_file *file = state.files[i];
 			state.files[i] = file->next;
 			file->hash = hash_of_file(file->folder->watch, file->name, strlen(file->name));
-			struct zone_file **bucket = bucket_of(buckets, larger, file);
-			file->next = *bucket;
-			*bucket = file;
+			put(buckets, larger, file);
 		}
 	}
 	free(state.files);
@@ -197,9 +201,7 @@ add_file(struct zone_entry *entry, const char *path, enum file_kind kind) {
 				    .hash = hash_of_file(folder->watch, at.name, strlen(at.name)),
 				    .kind = kind };
 	strcpy(file->name, at.name);
-	struct zone_file **bucket = bucket_of(state.files, state.file_buckets, file);
-	file->next = *bucket;
-	*bucket = file;
+	put(state.files, state.file_buckets, file);
 	entry->files = file;
 	++folder->files;
 	++state.file_count;
@@ -207,11 +209,10 @@ add_file(struct zone_entry *entry, const char *path, enum file_kind kind) {
 
 static void
 remove_file(struct zone_file *file) {
-	struct zone_file **at = bucket_of(state.files, state.file_buckets, file);
-	while (*at != file) {
-		at = &(*at)->next;
+	*file->link = file->next;
+	if (file->next != NULL) {
+		file->next->link = file->link;
 	}
-	*at = file->next;
 	--state.file_count;
 	if (--file->folder->files == 0) {
 		remove_folder(file->folder);

@@ -25,15 +25,21 @@ enum {
 	least_pause_ms = 10,
 	/* A wake-up waits this long after the last look, so that many of them make few looks. */
 	wake_pause_ms = 25,
+	/* A large zone is read long before it is there: for so long after a wake-up close zones are looked at so often. */
+	echo_ms = 60 * 1000,
+	echo_pause_ms = 1000,
+	/* named closes the journal a moment before it makes the new version current. */
+	commit_pause_ms = 3,
 	/* A named that just came up answers soon; one that does not take our questions is left alone for longer. */
 	eager_probes = 30,
 	eager_probe_pause_ms = 100,
 	probe_pause_ms = 5000,
 	/*
-	 * Full sweeps take at most this part of the time, however many zones there are; the other is for what is looked
-	 * at because something seems to happen. A set of zones larger than both its limits is left to full sweeps.
+	 * Full sweeps take at most this part of the time, however many zones there are (a hundredth, with what the hops
+	 * between tasks cost); the other is for what is looked at because something seems to happen. A set of zones larger
+	 * than both its limits is left to full sweeps.
 	 */
-	quiet_share = 100,
+	quiet_share = 150,
 	busy_share = 10,
 	crowd = 1024,
 	crowd_share = 4,
@@ -81,6 +87,7 @@ static struct {
 	bool sweeping;		 /* a full sweep is under way: it is `sweep`, and not over yet */
 	bool hurry;		 /* something happened somewhere, so the next full sweep should not wait for long */
 	struct timing sweep, glance[ZONE_SETS];
+	uint64_t heard_ms;	 /* when the first of the woken zones' files was touched */
 	int bell;		 /* the same as in `shared`: it stays while the thread lives */
 } watch;
 
@@ -371,7 +378,11 @@ file_touched(struct zone_entry *entry) {
 
 static void
 hear_of_files(void) {
+	const bool none_before = zone_attention_count(ZONE_WOKEN) == 0;
 	watch.hurry = !zone_files_read(file_touched) || watch.hurry;
+	if (none_before && zone_attention_count(ZONE_WOKEN) != 0) {
+		watch.heard_ms = now_ms();
+	}
 }
 
 static bool
@@ -494,8 +505,12 @@ glance_due_ms(int set) {
 	if (!watch.swept || zone_attention_count(set) == 0 || is_crowded(set)) {
 		return UINT64_MAX;
 	}
-	const uint64_t pause = set == ZONE_WOKEN ? wake_pause_ms : watch.options.sweep_us / 1000;
-	return watch.glance[set].ended_ms + larger(pause, watch.glance[set].took_us * busy_share / 1000);
+	uint64_t pause = set == ZONE_WOKEN ? wake_pause_ms : watch.options.sweep_us / 1000;
+	if (pause > echo_pause_ms && now_ms() < watch.heard_ms + echo_ms) {
+		pause = echo_pause_ms;
+	}
+	const uint64_t due = watch.glance[set].ended_ms + larger(pause, watch.glance[set].took_us * busy_share / 1000);
+	return set == ZONE_WOKEN ? larger(due, watch.heard_ms + commit_pause_ms) : due;
 }
 
 /* Sleeps, or does what is due. */
