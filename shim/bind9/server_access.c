@@ -87,5 +87,7 @@ server_forget(void) {
 	if (task != NULL) {
 		isc_task_detach(&task);
 	}
+	/* The list lives on, but whoever finds it known does not look for a task: a plugin that comes back needs both. */
+	atomic_store(&views, NULL);
 	pthread_mutex_unlock(&lock);
 }

@@ -43,6 +43,6 @@ server_run(void (*action)(void *closure), void *closure);
 void
 server_each_view(void (*visit)(dns_view_t *view, void *closure), void *closure);
 
-/* Gives the task back. The last plugin_destroy. */
+/* Gives the task back, and forgets the views: both are looked for again. The last plugin_destroy. */
 void
 server_forget(void);

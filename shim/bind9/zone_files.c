@@ -31,7 +31,7 @@ enum file_kind {
 
 struct zone_file {
 	struct zone_file *next, **link; /* in its bucket, and what points at it: thousands of zones may share a file */
-	struct zone_file *next_own; /* of the same entry */
+	struct zone_file *next_own;	/* of the same entry */
 	struct zone_entry *entry;
 	struct folder *folder;
 	uint32_t hash;
@@ -345,8 +345,7 @@ own_files(const char *file, const char *journal) {
 	struct own_files own = { .file = file, .journal = journal, .kind = ZONE_FILE };
 	const size_t length = file == NULL ? 0 : strlen(file);
 	if (file != NULL && journal != NULL && strncmp(journal, file, length) == 0 &&
-	    strcmp(journal + length, ".jnl") == 0)
-	{
+	    strcmp(journal + length, ".jnl") == 0) {
 		own.kind = ZONE_FILE_WITH_JOURNAL;
 		own.journal = NULL;
 	}

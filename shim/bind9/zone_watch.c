@@ -25,7 +25,10 @@ enum {
 	least_pause_ms = 10,
 	/* A wake-up waits this long after the last look, so that many of them make few looks. */
 	wake_pause_ms = 25,
-	/* A large zone is read long before it is there: for so long after a wake-up close zones are looked at so often. */
+	/*
+	 * A large zone is there long after its file was read, and many take their time. So for a while after the start, a
+	 * reload or a wake-up the zones that may be concerned are looked at so often, be events.zones.sweep what it may.
+	 */
 	echo_ms = 60 * 1000,
 	echo_pause_ms = 1000,
 	/* named closes the journal a moment before it makes the new version current. */
@@ -88,6 +91,7 @@ static struct {
 	bool hurry;		 /* something happened somewhere, so the next full sweep should not wait for long */
 	struct timing sweep, glance[ZONE_SETS];
 	uint64_t heard_ms;	 /* when the first of the woken zones' files was touched */
+	uint64_t stirred_ms;	 /* the last start, reload or wake-up */
 	int bell;		 /* the same as in `shared`: it stays while the thread lives */
 } watch;
 
@@ -379,9 +383,12 @@ file_touched(struct zone_entry *entry) {
 static void
 hear_of_files(void) {
 	const bool none_before = zone_attention_count(ZONE_WOKEN) == 0;
-	watch.hurry = !zone_files_read(file_touched) || watch.hurry;
+	if (!zone_files_read(file_touched)) {
+		watch.hurry = true;
+		watch.stirred_ms = now_ms();
+	}
 	if (none_before && zone_attention_count(ZONE_WOKEN) != 0) {
-		watch.heard_ms = now_ms();
+		watch.heard_ms = watch.stirred_ms = now_ms();
 	}
 }
 
@@ -417,6 +424,7 @@ begin_sweep(void) {
 	pthread_mutex_unlock(&lock);
 	watch.builtin_changed = watch.swept && watch.options.builtin != watch.builtin_before;
 	if (watch.reload.noted) {
+		watch.stirred_ms = now_ms();
 		zone_table_filter(&watch.table, ask_again_whether_ignored, NULL);
 	}
 	zone_files_renew(watch.reload.noted);
@@ -484,10 +492,17 @@ larger(uint64_t a, uint64_t b) {
 	return a > b ? a : b;
 }
 
+/* Between two looks at zones that may well have changed, or that cannot be woken. */
+static uint64_t
+close_pause_ms(void) {
+	const uint64_t pause = watch.options.sweep_us / 1000;
+	return pause > echo_pause_ms && now_ms() < watch.stirred_ms + echo_ms ? echo_pause_ms : pause;
+}
+
 static uint64_t
 sweep_due_ms(void) {
 	const bool quiet = watch.swept && !watch.hurry && !is_crowded(ZONE_WOKEN) && !is_crowded(ZONE_CLOSE);
-	uint64_t pause = watch.options.sweep_us / 1000;
+	uint64_t pause = quiet ? watch.options.sweep_us / 1000 : close_pause_ms();
 	if (!server_views_known()) {
 		pause = watch.probes < eager_probes ? eager_probe_pause_ms : probe_pause_ms;
 	}
@@ -505,10 +520,7 @@ glance_due_ms(int set) {
 	if (!watch.swept || zone_attention_count(set) == 0 || is_crowded(set)) {
 		return UINT64_MAX;
 	}
-	uint64_t pause = set == ZONE_WOKEN ? wake_pause_ms : watch.options.sweep_us / 1000;
-	if (pause > echo_pause_ms && now_ms() < watch.heard_ms + echo_ms) {
-		pause = echo_pause_ms;
-	}
+	const uint64_t pause = set == ZONE_WOKEN ? wake_pause_ms : close_pause_ms();
 	const uint64_t due = watch.glance[set].ended_ms + larger(pause, watch.glance[set].took_us * busy_share / 1000);
 	return set == ZONE_WOKEN ? larger(due, watch.heard_ms + commit_pause_ms) : due;
 }
@@ -558,7 +570,7 @@ run(isc_threadarg_t unused) {
 	(void)unused;
 	bindcast_zone_watch_options(watch.runtime, &watch.options);
 	zone_files_start();
-	watch.sweep.ended_ms = now_ms();
+	watch.sweep.ended_ms = watch.stirred_ms = now_ms();
 	while (!stopping()) {
 		if (server_views_known()) {
 			take_a_turn();
