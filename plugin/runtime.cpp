@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t kStopPollMs = 5;
 constexpr std::int64_t kStopBoundUs = 400'000;
+constexpr std::int64_t kCloseBoundUs = 600'000;  // after that, for libwebsockets to let go of the loop
 constexpr std::int64_t kFaultsSaidEveryUs = 60'000'000;
 
 StreamIdentity make_identity(const std::string& service, Now now) {
@@ -111,7 +112,12 @@ void Runtime::run() {
   if (!hub_.faults().contain([&] { begin(); }))
     hub_.faults().contain([&] { host_.log(LogLevel::error, std::string("cannot start: ") + hub_.faults().last()); });
   uv_run(&loop_, UV_RUN_DEFAULT);
-  server_.reset();
+  close_handle(reinterpret_cast<uv_handle_t*>(&stop_poll_));
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  if (abandoned_)
+    server_.release()->abandon();
+  else
+    server_.reset();
 }
 
 void Runtime::begin() {
@@ -202,16 +208,23 @@ void Runtime::stop_loop() {
       &stop_poll_,
       [](uv_timer_t* timer) {
         auto* runtime = static_cast<Runtime*>(timer->data);
+        const std::int64_t late_us = read_clock().mono_us - runtime->stop_bound_us_;
+        if (uv_has_ref(reinterpret_cast<uv_handle_t*>(timer)) == 0) {
+          // libwebsockets 4.1 that had no memory once may keep a handle for ever; the host must end all the same.
+          runtime->abandoned_ = runtime->server_ && late_us >= kCloseBoundUs;
+          if (runtime->abandoned_) uv_stop(&runtime->loop_);
+          return;
+        }
         if (runtime->server_) {
-          if (!runtime->server_->stopped() && read_clock().mono_us < runtime->stop_bound_us_) return;
+          if (!runtime->server_->stopped() && late_us < 0) return;
           runtime->server_->finish();
         }
         runtime->intake_.detach();
         for (auto* handle :
              {reinterpret_cast<uv_handle_t*>(&runtime->posted_), reinterpret_cast<uv_handle_t*>(&runtime->second_),
-              reinterpret_cast<uv_handle_t*>(&runtime->before_wait_),
-              reinterpret_cast<uv_handle_t*>(&runtime->stop_poll_)})
+              reinterpret_cast<uv_handle_t*>(&runtime->before_wait_)})
           close_handle(handle);
+        uv_unref(reinterpret_cast<uv_handle_t*>(timer));  // the loop ends with the last of the others
       },
       0, kStopPollMs);
 }

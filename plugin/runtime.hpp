@@ -40,7 +40,7 @@ class Runtime {
  public:
   // Starts the loop thread; throws when there is no memory, thread or loop to be had.
   Runtime(HostInfo host, Options options);
-  // Announces service_stopped, closes clients with 1001, ends the thread: at most about half a second.
+  // Announces service_stopped, closes clients with 1001, ends the thread: half a second, at most one.
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -84,6 +84,7 @@ class Runtime {
   uv_prepare_t before_wait_{};
   uv_timer_t stop_poll_{};
   std::int64_t stop_bound_us_ = 0;
+  bool abandoned_ = false;                               // the loop did not come to its end
   std::int64_t turn_began_us_ = 0, idle_before_us_ = 0;  // of the loop's present turn
   Hub hub_;
   Intake intake_;

@@ -156,6 +156,10 @@ Server::~Server() {
   if (g_lws_log == &log_) g_lws_log = nullptr;
 }
 
+void Server::abandon() noexcept {
+  if (g_lws_log == &log_) g_lws_log = nullptr;
+}
+
 void Server::start() {
   g_lws_log = &log_;
   lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);

@@ -44,6 +44,9 @@ class Server {
   void begin_shutdown();  // every client gets 1001
   [[nodiscard]] bool stopped() const noexcept { return connections_.empty(); }
   void finish();
+  // Instead of its destruction, where the loop could not be run to its end: nothing will call it any more, and what
+  // libwebsockets has stays.
+  void abandon() noexcept;
 
  private:
   struct Listener {
