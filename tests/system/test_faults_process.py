@@ -120,13 +120,14 @@ class DescriptorsTest(unittest.TestCase):
                     contextlib.ExitStack() as stack:
                 for _ in range(limit):
                     stack.enter_context(RawSocket(named))
-                refused = lambda: witness.request("get_status")["data"]["connections_refused"]
+                refused = lambda: witness.request("get_status")["data"]["connections_turned_away"]
                 wait_until(lambda: refused() > 0, "connections to be refused")
                 wait_until(lambda: named.descriptors() <= limit * 3 // 4 + 1, "no more than their share to be taken")
                 for i in range(20):
                     named.query(f"n{i}.example.com", tcp=True)
                 witness.wait_event("dns_query_log", qname="n19.example.com")
-                self.assertEqual(1, named.log().count("connections are refused"), named.log())
+                named.wait_log("connections were turned away")
+                self.assertEqual(1, named.log().count("connections were turned away"), named.log())
                 asker.check()
             wait_until(lambda: witness.request("get_status")["data"]["connections"] == 1, "the clients to be gone")
             with Client(named) as client:
