@@ -202,8 +202,9 @@ void add_events(Table<Options>& table) {
   table.push_back(Make::boolean(OPTION(events.queries.latency), "true", "Measure how long each answer took."));
   table.push_back(Make::text_list(OPTION(events.queries.ignore), "[]", domain_name,
                                   "Domain names; queries for them and for names below them are not reported."));
-  table.push_back(
-      Make::duration(OPTION(events.zones.sweep), "500ms", {50ms, 1h}, "How often zones are looked over for changes."));
+  table.push_back(Make::duration(OPTION(events.zones.sweep), "500ms", {50ms, 1h},
+                                 "How often zones are looked over for changes; less often where there are many "
+                                 "thousands. One whose files named touches is looked at at once."));
   table.push_back(Make::integer(OPTION(events.zones.bulk_threshold), "1000", {1, 1'000'000, "records"},
                                 "More changes than this at once become one record_bulk_operation."));
   table.push_back(Make::boolean(OPTION(events.zones.dnssec_records), "false",
