@@ -53,7 +53,7 @@ class WakeUpTest(unittest.TestCase):
                         zone = f"u{i % 3}.example"
                         add(named, zone, f"a{i}")
                         client.wait_event("record_created", name=f"a{i}.{zone}")
-                updated = client.of("zone_updated")
+                updated = client.wait_events(20, "zone_updated")
                 self.assertEqual([(i // 3 + 1, i // 3 + 2) for i in range(20)],
                                  [(e["data"]["serial"]["from"], e["data"]["serial"]["to"]) for e in updated])
 
