@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "config/values.hpp"
+#include "config/webhook_url.hpp"
 
 namespace bindcast {
 
@@ -188,13 +189,9 @@ std::string server_address(std::string_view text) {
 }
 
 std::string http_url(std::string_view text) {
-  for (const std::string_view scheme : {"https://", "http://"}) {
-    if (text.substr(0, scheme.size()) == scheme && text.size() > scheme.size() && text[scheme.size()] != '/' &&
-        std::all_of(text.begin(), text.end(), printable_ascii)) {
-      return {};
-    }
-  }
-  return "not a URL that can be posted to; accepted: https://host/... or http://host/...";
+  WebhookUrl url;
+  const std::string wrong = parse_webhook_url(text, url);
+  return wrong.empty() ? "" : wrong + "; accepted: https://host/... or http://host/...";
 }
 
 std::optional<std::string> read_text(const YamlNode& node, Reader& reader, const std::string& key, TextRule rule) {

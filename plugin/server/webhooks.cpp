@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "config/webhook_url.hpp"
 #include "plugin/delivery/backoff.hpp"
 #include "plugin/server/webhook_signature.hpp"
-#include "plugin/server/webhook_url.hpp"
 #include "plugin/version.hpp"
 
 namespace bindcast {

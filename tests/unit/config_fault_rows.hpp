@@ -369,7 +369,12 @@ inline constexpr FaultRow kFaultRows[] = {
     {"escalation: webhook without URL", "escalation: [{after: 0s, repeat: true, webhook: {secret_file: /k}}]\n"sv,
      "1: escalation[0].webhook: `url` is missing"},
     {"escalation: URL", "escalation: [{after: 0s, webhook: {url: ftp://x}}]\n"sv,
-     "1: escalation[0].webhook.url: not a URL that can be posted to; accepted: https://host/... or http://host/..."},
+     "1: escalation[0].webhook.url: the URL begins with neither http:// nor https://; accepted: https://host/... or "
+     "http://host/..."},
+    {"escalation: URL that nothing could be posted to",
+     "escalation: [{after: 0s, webhook: {url: http://x:99999/}}]\n"sv,
+     "1: escalation[0].webhook.url: the URL's port is not from 1 to 65535; accepted: https://host/... or "
+     "http://host/..."},
     {"forwarder", "sources: {forwarders: {servers: [dns.example]}}\n"sv,
      "1: sources.forwarders.servers[0]: \"dns.example\" is not an address; write an IPv4 or IPv6 address, address:port "
      "or [v6]:port"},

@@ -27,7 +27,7 @@
 #include <thread>
 #include <vector>
 
-#include "plugin/server/webhook_url.hpp"
+#include "config/webhook_url.hpp"
 #include "plugin/server/webhooks.hpp"
 #include "plugin/version.hpp"
 

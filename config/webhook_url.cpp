@@ -1,4 +1,4 @@
-#include "plugin/server/webhook_url.hpp"
+#include "config/webhook_url.hpp"
 
 #include <arpa/inet.h>
 
