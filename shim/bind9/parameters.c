@@ -23,11 +23,23 @@ skip_blanks(const char *at) {
 	}
 }
 
+/* The beginning of `at` for a log: one line, and ASCII wherever it is cut. */
+static void
+quote(char *out, size_t room, const char *at) {
+	size_t length = 0;
+	for (; length + 1 < room && at[length] != '\0'; ++length) {
+		const unsigned char byte = (unsigned char)at[length];
+		out[length] = byte < 0x20 || byte >= 0x7f ? '?' : (char)byte;
+	}
+	out[length] = '\0';
+}
+
 static bool
 refuse(const struct bindcast_host *host, const char *file, unsigned long line, const char *at, const char *expected) {
-	char message[512];
-	snprintf(message, sizeof(message), "%s:%lu: plugin parameters: expected %s at \"%.40s\"; allowed is: config \"file\";",
-		 file == NULL ? "named.conf" : file, line, expected, at);
+	char message[512], quoted[41];
+	quote(quoted, sizeof(quoted), at);
+	snprintf(message, sizeof(message), "%s:%lu: plugin parameters: expected %s at \"%s\"; allowed is: config \"file\";",
+		 file == NULL ? "named.conf" : file, line, expected, quoted);
 	host->log(host->log_closure, BINDCAST_LOG_ERROR, message);
 	return false;
 }
