@@ -4,6 +4,8 @@
 
 #include "plugin/json_parse.hpp"
 
+#include "config/reader.hpp"
+
 namespace bindcast {
 
 namespace {
@@ -67,7 +69,7 @@ bool fields_from_json(std::string_view json, Fields& out, std::string& error) {
   json_error_t fault;
   const Json root = parse_json(json, JSON_REJECT_DUPLICATES, fault);
   if (!root) {
-    error = "column " + std::to_string(fault.column) + ": " + fault.text;
+    error = "column " + std::to_string(fault.column) + ": " + shown(fault.text);
     return false;
   }
   if (!json_is_object(root.get())) {
