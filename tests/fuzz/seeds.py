@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+"""seeds.py TARGET FOLDER: what a fuzz target begins with.
+
+Writes the seeds into FOLDER, one a file, and the words that libFuzzer may put in into FOLDER.dict. Most of them stand in
+the sources already, as the examples of the documents and the literals of the unit tests; others are made here, and the
+rest is in tests/fuzz/seeds/TARGET.
+"""
+import random
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TEXT = re.compile(r'R"\((.*?)\)"|"((?:[^"\\\n]|\\.)*)"', re.DOTALL)
+ESCAPE = re.compile(r'\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)', re.DOTALL)
+NAMED = {'n': '\n', 't': '\t', 'r': '\r', 'a': '\a', 'b': '\b', 'f': '\f', 'v': '\v'}
+
+
+def unescaped(text: str) -> str:
+    def one(match: re.Match) -> str:
+        what = match[1]
+        if what[0] in '01234567':
+            return chr(int(what, 8) & 255)
+        return chr(int(what[1:], 16)) if what[0] == 'x' and len(what) > 1 else NAMED.get(what, what)
+    return ESCAPE.sub(one, text)
+
+
+def literals(path: str) -> Iterator[str]:
+    """The texts of a C++ source; adjacent ones are one text."""
+    source = re.sub(r'^\s*(//.*|#include.*)$', '', (ROOT / path).read_text(), flags=re.MULTILINE)
+    end, joined = -1, ''
+    for match in TEXT.finditer(source):
+        text = match[1] if match[1] is not None else unescaped(match[2])
+        if end >= 0 and not source[end:match.start()].strip():
+            joined += text
+        else:
+            if joined:
+                yield joined
+            joined = text
+        end = match.end()
+    yield joined
+
+
+def fenced(path: str) -> Iterator[str]:
+    """The examples of a document."""
+    yield from re.findall(r'^```\w*\n(.*?)^```', (ROOT / path).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def yaml() -> Iterator[str | bytes]:
+    yield (ROOT / 'config/example.yaml').read_text()
+    # Without the comments, section by section: short enough to be changed in every place.
+    plain = re.sub(r'^ *#.*\n', '', (ROOT / 'config/example.yaml').read_text(), flags=re.MULTILINE)
+    yield from re.split(r'\n\n+', plain)
+    yield from (text for text in literals('tests/unit/config_test.cpp') if ': ' in text)
+    yield from (text for text in literals('tests/unit/config_fault_rows.hpp') if ':' in text and '[0]' not in text)
+
+
+def filters() -> Iterator[str | bytes]:
+    yield from (text for text in literals('tests/unit/filter_test.cpp') if len(text) > 6)
+    yield from (text for text in fenced('doc/protocol.md') if 'category =' in text)
+    yield 'qname under "example.com"\0www.Example.com'
+    yield 'zone ~ "*.example" or tags in ("a", "b")\0b'
+
+
+def messages() -> Iterator[str | bytes]:
+    said = [text for test in ('session', 'messages', 'escalations')
+            for text in literals(f'tests/unit/{test}_test.cpp') if text.startswith('{')]
+    yield from said
+    for user in ('!admin 0', '!operator 1', '!viewer 3', '!stranger', '!admin 2'):
+        for at in range(0, len(said), 8):
+            lines = [user, '{"type":"subscribe","data":{"name":"n"}}', *said[at:at + 8], '!emit 3', '!later 900', '!read',
+                     '!emit 50', '!options 5', '!emit 12', '!offend', '!later 61000', '{"type":"get_statistics"}', '!closed bye']
+            yield '\n'.join(line.replace('\n', ' ') for line in lines)
+
+
+def frame(payload: bytes, opcode: int = 1, final: bool = True) -> bytes:
+    """Masked with zeros, so that its text stays readable."""
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else bytes([0xfe]) + size.to_bytes(2, 'big')
+    return bytes([(0x80 if final else 0) | opcode]) + length + bytes(4) + payload
+
+
+def http() -> Iterator[str | bytes]:
+    headers = 'Host: localhost\r\n'
+    upgrade = (headers + 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
+               'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n')
+    bearer = 'Authorization: Bearer TOKEN\r\n'
+    for path in ('/healthz', '/api/v1/status', '/api/v1/status?token=TOKEN', '/ws', '/', '/%2e%2e/etc/passwd', '*'):
+        for extra in ('', bearer):
+            yield f'GET {path} HTTP/1.1\r\n{headers}{extra}\r\n'
+    yield f'POST /api/v1/status HTTP/1.1\r\n{headers}{bearer}Content-Length: 9\r\n\r\n{{"a": 1}}\n'
+    yield f'PUT / HTTP/1.1\r\n{headers}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
+    yield f'GET /healthz HTTP/1.1\r\n{headers}\r\nGET /api/v1/status HTTP/1.1\r\n{headers}{bearer}\r\n'
+    yield f'GET /healthz HTTP/1.0\r\n{headers}Cookie: session=abc; b="c"\r\n\r\n'
+    yield 'GET /healthz HTTP/1.1\r\nHo\x1est: local\x1ehost\r\n\r\n'
+    for origin in ('http://localhost', 'https://dashboard.example', 'https://evil.example', 'null'):
+        yield f'GET /ws HTTP/1.1\r\n{upgrade}{bearer}Origin: {origin}\r\n\r\n'
+    frames = [frame(b'{"type":"subscribe","id":1,"data":{"categories":["connection"]}}'), frame(b'{"type":"ping"}'),
+              frame(b'hello', 9), frame(b'', 10), frame(b'\x03\xe8bye', 8), frame(b'{"type":', 1, False),
+              frame(b'"ping"}', 0), frame(bytes(20), 2), frame(b'\xff\xfe')]
+    for protocol in ('', 'bindcast.v1.json', 'bindcast.v1.deflate', 'cloudevents.json', 'unknown'):
+        line = f'Sec-WebSocket-Protocol: {protocol}\r\n' if protocol else ''
+        head = f'GET /ws HTTP/1.1\r\n{upgrade}{bearer}{line}\r\n'.encode()
+        yield head + b'\x1e' + b''.join(frames[:5])
+        yield from (head + b'\x1e' + one + b'\x1e' + frames[1] for one in frames)
+    stranger = f'GET /ws HTTP/1.1\r\n{upgrade}\r\n'.encode()
+    yield stranger + b'\x1e' + frame(b'{"type":"authenticate","data":{"token":"TOKEN"}}') + frames[0]
+
+
+def urls() -> Iterator[str | bytes]:
+    yield from (text for text in literals('tests/unit/webhooks_test.cpp') if '://' in text)
+
+
+def json() -> Iterator[str | bytes]:
+    yield from (text for text in literals('tests/unit/json_test.cpp') if text.startswith('{'))
+    yield '{"a":1,"b":[true,null,1.5e3,"\\u00e9\\n"],"c":{"d":{}}}'
+    yield from noise(40, 300)
+
+
+def noise(count: int, longest: int) -> Iterator[bytes]:
+    """For targets whose every byte means something."""
+    generator = random.Random(1)
+    for _ in range(count):
+        yield bytes(min(generator.randrange(256), generator.randrange(256)) for _ in range(generator.randrange(longest)))
+
+
+def diffs() -> Iterator[bytes]:
+    """Programs of changes: how to compare, how many changes make the old zone, changes, commits (200 and above)."""
+    generator = random.Random(1)
+    for how in range(32):
+        for _ in range(4):
+            base = generator.randrange(32)
+            program = bytes([how, base])
+            for _ in range(base):
+                program += bytes([generator.choice((0, 16, 32, 9, 10))]) + generator.randbytes(3)
+            for _ in range(generator.randrange(40)):
+                if generator.randrange(6) == 0:
+                    program += bytes([generator.randrange(200, 256)])
+                else:
+                    program += bytes([0, generator.randrange(12) | generator.randrange(6) << 4]) + generator.randbytes(3)
+            yield program
+
+
+TARGETS = {'yaml': (yaml, 'config/options_table.cpp config/entry_tables.cpp config/values.cpp'),
+           'filter': (filters, 'events/filter_lexer.cpp events/filter_terms.cpp events/types.def'),
+           'messages': (messages, 'plugin/server/session_requests.cpp plugin/server/session.cpp'),
+           'http': (http, 'plugin/server/http.cpp'),
+           'parameters': (lambda: iter(['config "/etc/bind/bindcast.yaml";']), 'shim/bind9/parameters.c'),
+           'url': (urls, 'config/webhook_url.cpp'),
+           'json': (json, ''),
+           'records': (lambda: noise(60, 700), ''),
+           'diff': (diffs, '')}
+
+
+def main() -> None:
+    target, folder = sys.argv[1], Path(sys.argv[2])
+    make, sources = TARGETS[target]
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = [seed.encode('utf-8', 'surrogateescape') if isinstance(seed, str) else seed for seed in make()]
+    seeds += [path.read_bytes() for path in sorted((HERE / 'seeds' / target).glob('*'))]
+    for number, seed in enumerate(seeds):
+        (folder / f'seed-{number:03}').write_bytes(seed)
+    words = {word for source in sources.split() for word in literals(source) if 1 < len(word) < 25 and word.isprintable()}
+    escaped = (''.join(c if c not in '"\\' and c.isascii() else ''.join(f'\\x{b:02x}' for b in c.encode()) for c in word)
+               for word in sorted(words))
+    Path(f'{folder}.dict').write_text(''.join(f'"{word}"\n' for word in escaped))
+
+
+main()
