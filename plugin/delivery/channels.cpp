@@ -86,8 +86,10 @@ void Channels::run(Now now) {
 }
 
 void Channels::flush(Now now) {
-  for (const auto& [key, channel] : channels_)
-    if (!hub_.faults().contain([&] { channel->flush(now); })) channel->failed();
+  for (const auto& entry : channels_) {
+    Channel& channel = *entry.second;
+    if (!hub_.faults().contain([&] { channel.flush(now); })) channel.failed();
+  }
 }
 
 void Channels::loop_was_busy(std::int64_t us) noexcept {

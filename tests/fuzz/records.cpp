@@ -95,8 +95,8 @@ QueryRecord fixed_part(fuzz::Input& input) {
   constexpr std::uint8_t kFamilies[] = {0, 4, 6};
   record.client_family = kFamilies[input.byte() % 3];
   record.ecs_family = kFamilies[input.byte() % 3];
-  std::ranges::copy(input.bytes(16), record.client);
-  std::ranges::copy(input.bytes(16), record.ecs);
+  std::ranges::copy(input.bytes(16), record.client.begin());
+  std::ranges::copy(input.bytes(16), record.ecs.begin());
   record.ecs_source = input.byte();
   record.transport = static_cast<Transport>(input.byte() % 4);
   record.trigger = static_cast<RpzTrigger>(input.byte() % 5);
@@ -153,7 +153,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       length = static_cast<std::uint8_t>(name.size());
       names += name;
     };
-    try_address({reinterpret_cast<const char*>(record.client), 16});
+    try_address({reinterpret_cast<const char*>(record.client.data()), record.client.size()});
     add(record.qname_size, name_from(input));
     add(record.tsig_size, name_from(input));
     add(record.view_size, std::string(input.text()));
