@@ -1,4 +1,4 @@
-"""The wall clock jumps while named runs, forwards by days and backwards by hours: times of day follow it, and nothing else
+"""The wall clock jumps while named runs, forwards by days and backwards by hours: times of day follow, and nothing else
 does. named gets a clock that the test sets (shifted_clock.c).
 """
 

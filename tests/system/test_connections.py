@@ -1,6 +1,6 @@
 """Connections that take room and give nothing: senders of a byte a second, silent ones, peers that have vanished, and a
-flood of 10,000. Those that behave get in, get every event in time and wait for nobody; DNS is not slowed; the room comes
-back.
+flood of 10,000. Those that behave get in, get every event in time and wait for nobody; DNS is not slowed; the room
+comes back.
 """
 
 import contextlib
@@ -203,7 +203,8 @@ class Flood(threading.Thread):
             one.close()
 
     def _attempt(self, i: int) -> socket.socket:
-        ways = (b"", HEAD, HEAD + b"\r\n", HEAD + b"Authorization: Bearer wrong\r\n\r\n", os.urandom(50), b"GET /healthz")
+        ways = (b"", HEAD, HEAD + b"\r\n", HEAD + b"Authorization: Bearer wrong\r\n\r\n", os.urandom(50),
+                b"GET /healthz")
         one = socket.socket()
         one.settimeout(5 * TIME_FACTOR)
         self.made += 1

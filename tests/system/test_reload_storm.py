@@ -20,7 +20,8 @@ LONGEST_ANSWER_S = 1 * TIME_FACTOR
 
 class ReloadStormTest(unittest.TestCase):
     def test_reloads_under_load(self):
-        with Named(ZONES) as named, Client(named, subprotocol="bindcast.v1.json") as queries, watching(named) as zones, \
+        with Named(ZONES) as named, watching(named) as zones, \
+                Client(named, subprotocol="bindcast.v1.json") as queries, \
                 Client(named, subprotocol="bindcast.v1.deflate") as packed:
             for client in (queries, packed):
                 client.subscribe(event_types=["dns_query_log"])
