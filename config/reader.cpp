@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "events/utf8.hpp"
+
 namespace bindcast {
 
 namespace {
@@ -82,16 +84,19 @@ void Reader::finish(LoadResult& result) {
 }
 
 std::string shown(std::string_view text) {
+  using enum Utf8Character::State;
   std::string out;
-  for (const char c : text.substr(0, kMaxShownBytes)) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += byte < 0x20 || byte == 0x7f ? '?' : c;
+  for (std::string_view rest = text.substr(0, kMaxShownBytes); !rest.empty();) {
+    const Utf8Character next = first_character(rest);
+    if (next.state == cut_off && text.size() > kMaxShownBytes) break;
+    const auto byte = static_cast<unsigned char>(rest.front());
+    if (next.state == whole && byte >= 0x20 && byte != 0x7f)
+      out += rest.substr(0, next.bytes);
+    else
+      out += '?';
+    rest.remove_prefix(next.bytes);
   }
-  if (text.size() <= kMaxShownBytes) return out;
-  // Not in the middle of a UTF-8 sequence: continuation bytes go, and the lead byte before them.
-  while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();
-  if (!out.empty() && static_cast<unsigned char>(out.back()) >= 0xc0) out.pop_back();
-  return out + "...";
+  return text.size() <= kMaxShownBytes ? out : out + "...";
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
