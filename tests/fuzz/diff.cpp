@@ -115,13 +115,14 @@ bool is_key(std::string_view type) {
   return type == "DNSKEY" || type == "CDS" || type == "CDNSKEY";
 }
 
-// The serial and the TTL of an SOA are not told as a record.
+// The serial and the TTL of an SOA are not told as a record, and the case of names in rdata is no difference.
 void put(RecordSet& set, std::string_view type, std::uint32_t ttl, std::string text) {
   if (type == "SOA") {
     std::size_t at = text.find(' ', text.find(' ') + 1) + 1;
     text.replace(at, text.find(' ', at) - at, "-");
     ttl = 0;
   }
+  if (type != "TXT") text = lower(std::move(text));
   set.ttl = ttl;
   require(set.rdata.insert(std::move(text)).second, "an RRset has no record twice");
 }
@@ -326,7 +327,8 @@ void change(zone_database* zone, Input& input) {
 
 void play(Input& input) {
   const std::uint8_t how = input.byte();
-  const bool dnssec_records = (how & 1) != 0, journalled = (how & 2) != 0, reloaded = (how & 4) != 0;
+  // Mostly as a dynamic update changes a zone, with a journal.
+  const bool dnssec_records = (how & 1) != 0, reloaded = how >= 192, journalled = how < 160;
   const int base_changes = input.byte() % 32;
   unlink(journal_path());
   const char* journal = journalled ? journal_path() : nullptr;
@@ -341,7 +343,7 @@ void play(Input& input) {
   Told told;
   told.content = content_of(old_version, dnssec_records);
   told.serial = zone_serial(old_version);
-  told.has_serials = (how & 16) == 0;
+  told.has_serials = (how & 12) != 12;
   zone_version* new_version = nullptr;
   const auto commit = [&](std::uint8_t what) {
     const bool next_serial = (what & 0x10) == 0 || journalled;
@@ -379,7 +381,7 @@ void play(Input& input) {
   const zone_comparison comparison{.old_version = old_version,
                                    .new_version = new_version,
                                    .journal = journal,
-                                   .transferred = (how & 8) != 0,
+                                   .transferred = (how & 2) != 0,
                                    .has_serials = told.has_serials,
                                    .dnssec_records = dnssec_records};
   zone_compare(&comparison);

@@ -127,20 +127,22 @@ def noise(count: int, longest: int) -> Iterator[bytes]:
 
 
 def diffs() -> Iterator[bytes]:
-    """Programs of changes: how to compare, how many changes make the old zone, changes, commits (200 and above)."""
+    """Programs of changes: how to compare, how many changes make the old zone, changes, commits (200 and above).
+
+    Each is about few names and few kinds of records, so that its changes meet.
+    """
     generator = random.Random(1)
-    for how in range(32):
-        for _ in range(4):
-            base = generator.randrange(32)
-            program = bytes([how, base])
-            for _ in range(base):
-                program += bytes([generator.choice((0, 16, 32, 9, 10))]) + generator.randbytes(3)
-            for _ in range(generator.randrange(40)):
-                if generator.randrange(6) == 0:
-                    program += bytes([generator.randrange(200, 256)])
-                else:
-                    program += bytes([0, generator.randrange(12) | generator.randrange(6) << 4]) + generator.randbytes(3)
-            yield program
+    for how in range(0, 256, 2):
+        names, kinds = generator.sample(range(25), 3), generator.sample(range(29), 5)
+
+        def change() -> bytes:
+            what = generator.choice((0, 0, 0, 0, 1, 2, 4, 4, 6, 7, 8, 9, 10, 11)) | generator.choice((0, 0, 16, 48))
+            return bytes([what, generator.choice(names), generator.choice(kinds), generator.randrange(4)])
+        base = generator.randrange(32)
+        program = bytes([how + generator.randrange(2), base]) + b''.join(change() for _ in range(base))
+        for _ in range(generator.randrange(40)):
+            program += bytes([generator.randrange(200, 224)]) if generator.randrange(6) == 0 else b'\0' + change()
+        yield program + bytes([generator.randrange(200, 256)])
 
 
 TARGETS = {'yaml': (yaml, 'config/options_table.cpp config/entry_tables.cpp config/values.cpp'),
