@@ -29,6 +29,14 @@ std::optional<std::string> header(lws* wsi, lws_token_indexes token) {
   return text;
 }
 
+// Such a request is not followed by another one: nobody here reads its body, and libwebsockets 4.1 would spin on one
+// that is announced by a request that was sent together with the one before it.
+bool may_carry_body(lws* wsi) {
+  return lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0 ||
+         lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
+         lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+}
+
 bool equal_without_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
@@ -176,9 +184,7 @@ bool Server::write_answer(lws* wsi, unsigned status, const Json& body) {
 
 int Server::answer(lws* wsi, unsigned status, const Json& body) {
   if (!write_answer(wsi, status, body)) return -1;
-  // A request that may carry a body is not followed by another one.
-  const bool get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
-  return !get || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+  return may_carry_body(wsi) || lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
 
 int Server::http(lws* wsi, std::string_view path, Now now) {
