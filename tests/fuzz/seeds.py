@@ -68,6 +68,8 @@ def messages() -> Iterator[str | bytes]:
     said = [text for test in ('session', 'messages', 'escalations')
             for text in literals(f'tests/unit/{test}_test.cpp') if text.startswith('{')]
     yield from said
+    # Cut within a character when it is told of.
+    yield '{"type":"subscribe","data":{"event_types":["x' + 40 * '\u00e9' + '"]}}'
     for user in ('!admin 0', '!operator 1', '!viewer 3', '!stranger', '!admin 2'):
         for at in range(0, len(said), 8):
             lines = [user, '{"type":"subscribe","data":{"name":"n"}}', *said[at:at + 8], '!emit 3', '!later 900', '!read',
@@ -93,6 +95,7 @@ def http() -> Iterator[str | bytes]:
     yield f'POST /api/v1/status HTTP/1.1\r\n{headers}{bearer}Content-Length: 9\r\n\r\n{{"a": 1}}\n'
     yield f'PUT / HTTP/1.1\r\n{headers}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
     yield f'GET /healthz HTTP/1.1\r\n{headers}\r\nGET /api/v1/status HTTP/1.1\r\n{headers}{bearer}\r\n'
+    yield 'GET / HTTP/1.1\n\nGET / HTTP/1.1\ncontent-length:1\n\n'
     yield f'GET /healthz HTTP/1.0\r\n{headers}Cookie: session=abc; b="c"\r\n\r\n'
     yield 'GET /healthz HTTP/1.1\r\nHo\x1est: local\x1ehost\r\n\r\n'
     for origin in ('http://localhost', 'https://dashboard.example', 'https://evil.example', 'null'):
@@ -116,6 +119,12 @@ def urls() -> Iterator[str | bytes]:
 def json() -> Iterator[str | bytes]:
     yield from (text for text in literals('tests/unit/json_test.cpp') if text.startswith('{'))
     yield '{"a":1,"b":[true,null,1.5e3,"\\u00e9\\n"],"c":{"d":{}}}'
+    # Texts and numbers at the edges of UTF-8 and of what a double can be, as an event's data.
+    infinity = b'\x7f\xf0' + bytes(6)
+    for edge in (b'\xed\xa0\x80', b'\xed\xbf\xbf', b'\xe0\x9f\xbf', b'\xf4\x90\x80\x80', b'\xc1\xbf', b'\xe2\x82',
+                 b'\xf0\x9f\x98\x80'):
+        text = bytes([len(edge)]) + edge
+        yield bytes(13) + 5 * text + b'\x00\x01k' + text + b'\x02\x01r' + infinity + b'\x02\x01r' + edge
     yield from noise(40, 300)
 
 
@@ -141,7 +150,8 @@ def diffs() -> Iterator[bytes]:
         base = generator.randrange(32)
         program = bytes([how + generator.randrange(2), base]) + b''.join(change() for _ in range(base))
         for _ in range(generator.randrange(40)):
-            program += bytes([generator.randrange(200, 224)]) if generator.randrange(6) == 0 else b'\0' + change()
+            ends = generator.randrange(6) == 0
+            program += bytes([generator.choice((200, 201, 210, 220, 250))]) if ends else b'\0' + change()
         yield program + bytes([generator.randrange(200, 256)])
 
 

@@ -50,9 +50,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto ends_line = [](char c) { return c == '\n' || c == '\r'; };
   const auto lines = static_cast<std::size_t>(std::ranges::count_if(yaml, ends_line));
   require(result.faults.size() <= kMostFaults, "the faults are bounded");
-  // Unicode's line ends count for libyaml, each of two or three bytes.
-  require_readable(result.faults, lines + 1 + size / 2);
-  require_readable(result.notices, lines + 1 + size / 2);
+  // Unicode's line ends count for libyaml, each of two or three bytes, and so does the end of the text.
+  require_readable(result.faults, lines + 2 + size / 2);
+  require_readable(result.notices, lines + 2 + size / 2);
   if (result.ok()) {
     require(changed_options(result.options, result.options).empty(), "options do not differ from themselves");
     require_readable_again(result.options);
