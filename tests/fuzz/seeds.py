@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """seeds.py TARGET FOLDER: what a fuzz target begins with.
 
-Writes the seeds into FOLDER, one a file, and the words that libFuzzer may put in into FOLDER.dict. Most of them stand in
-the sources already, as the examples of the documents and the literals of the unit tests; others are made here, and the
-rest is in tests/fuzz/seeds/TARGET.
+Writes the seeds into FOLDER, one a file, and the words that libFuzzer may put in into FOLDER.dict. Most of
+them stand in the sources already, as the examples of the documents and the literals of the unit tests; others are made
+here, and the rest is in tests/fuzz/seeds/TARGET.
 """
 import random
 import re
@@ -73,7 +73,8 @@ def messages() -> Iterator[str | bytes]:
     for user in ('!admin 0', '!operator 1', '!viewer 3', '!stranger', '!admin 2'):
         for at in range(0, len(said), 8):
             lines = [user, '{"type":"subscribe","data":{"name":"n"}}', *said[at:at + 8], '!emit 3', '!later 900', '!read',
-                     '!emit 50', '!options 5', '!emit 12', '!offend', '!later 61000', '{"type":"get_statistics"}', '!closed bye']
+                     '!emit 50', '!options 5', '!emit 12', '!offend', '!later 61000', '{"type":"get_statistics"}',
+                     '!closed bye']
             yield '\n'.join(line.replace('\n', ' ') for line in lines)
 
 
@@ -132,7 +133,8 @@ def noise(count: int, longest: int) -> Iterator[bytes]:
     """For targets whose every byte means something."""
     generator = random.Random(1)
     for _ in range(count):
-        yield bytes(min(generator.randrange(256), generator.randrange(256)) for _ in range(generator.randrange(longest)))
+        size = generator.randrange(longest)
+        yield bytes(min(generator.randrange(256), generator.randrange(256)) for _ in range(size))
 
 
 def diffs() -> Iterator[bytes]:
@@ -174,10 +176,9 @@ def main() -> None:
     seeds += [path.read_bytes() for path in sorted((HERE / 'seeds' / target).glob('*'))]
     for number, seed in enumerate(seeds):
         (folder / f'seed-{number:03}').write_bytes(seed)
-    words = {word for source in sources.split() for word in literals(source) if 1 < len(word) < 25 and word.isprintable()}
-    escaped = (''.join(c if c not in '"\\' and c.isascii() else ''.join(f'\\x{b:02x}' for b in c.encode()) for c in word)
-               for word in sorted(words))
-    Path(f'{folder}.dict').write_text(''.join(f'"{word}"\n' for word in escaped))
+    words = {word for source in sources.split() for word in literals(source)}
+    short = sorted(word.encode() for word in words if 1 < len(word) < 25 and word.isprintable())
+    Path(f'{folder}.dict').write_text(''.join('"' + ''.join(f'\\x{b:02x}' for b in word) + '"\n' for word in short))
 
 
 main()
