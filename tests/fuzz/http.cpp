@@ -127,13 +127,15 @@ void require_frames(std::string_view bytes, bool text_is_json) {
 void require_answers(std::string_view bytes) {
   if (bytes.empty()) return;
   require(bytes.starts_with("HTTP/1."), "an answer is HTTP", bytes);
-  require(bytes.find(house().token) == std::string_view::npos, "the token is told to nobody", bytes);
   const auto status = bytes.substr(std::min<std::size_t>(9, bytes.size()), 3);
   require(status.size() == 3 && std::ranges::all_of(status, [](char c) { return c >= '0' && c <= '9'; }) &&
               (status == "101" || status[0] == '2' || status[0] == '4'),
           "an answer's status", bytes);
   const auto end = bytes.find("\r\n\r\n");
   require(end != std::string_view::npos, "an answer has a whole head", bytes);
+  // A pong and a reply_to give back what the client itself said.
+  const auto ours = status == "101" ? bytes.substr(0, end) : bytes;
+  require(ours.find(house().token) == std::string_view::npos, "the token is told to nobody", bytes);
   if (status == "101")
     require_frames(bytes.substr(end + 4), bytes.substr(0, end).find("bindcast.v1.deflate") == std::string_view::npos);
 }
