@@ -56,6 +56,7 @@ class KilledTest(unittest.TestCase):
                     (gap,) = client.gaps()
                     # Of the last second of a process that was killed nothing may be known: it is never none.
                     self.assertEqual(("restart", max(missed, 1)), (gap["reason"], gap["count"]))
+                    client.wait_event("service_restarted")
                     self.assertEqual(1, len(client.of("service_restarted")))
                     named.query("n1.example.com")
                     client.wait_event("dns_query_log", qname="n1.example.com")

@@ -2,6 +2,7 @@
 that answered it, zones come and go with their views, and nothing is kept of a view that is gone.
 """
 
+import os
 import unittest
 
 from client import Client, watching
@@ -57,7 +58,8 @@ class ViewsTest(unittest.TestCase):
             self.assertEqual([], client.of("bind_reload", outcome="failed"))
             self.assertLessEqual(named.descriptors(), descriptors + 2)
             self.assertLessEqual(len(named.threads()), threads)
-            self.assertLess(named.memory_kib(), memory + MARGIN_KIB)
+            if "BINDCAST_PRELOAD" not in os.environ:  # a sanitizer keeps freed memory for a while
+                self.assertLess(named.memory_kib(), memory + MARGIN_KIB)
             self.assertEqual(1, len(named.addresses()))
 
     def test_the_last_view_with_the_plugin_goes_and_comes_back(self):
