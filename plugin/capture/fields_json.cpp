@@ -2,9 +2,8 @@
 
 #include <jansson.h>
 
-#include "plugin/json_parse.hpp"
-
 #include "config/reader.hpp"
+#include "plugin/json_parse.hpp"
 
 namespace bindcast {
 

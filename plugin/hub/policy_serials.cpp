@@ -1,14 +1,23 @@
 #include "plugin/hub/policy_serials.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace bindcast {
 
 namespace {
+
+using enum EventType;
+constexpr std::array kLearnedFrom{zone_loaded, rpz_update, zone_deleted};
+constexpr std::array kAddedTo{dns_query_blocked, dns_query_allowed, malware_blocked, phishing_blocked};
+
 std::string key_of(std::string_view view, std::string_view zone) {
   std::string key(view);
   key.push_back('\0');
   key += zone;
   return key;
 }
+
 }  // namespace
 
 void PolicySerials::learn(const Event& event, std::string_view zone, Fields::Value serial) {
@@ -16,25 +25,26 @@ void PolicySerials::learn(const Event& event, std::string_view zone, Fields::Val
 }
 
 bool PolicySerials::concerns(EventType type) const noexcept {
-  return type_info(type).category != Category::dns;
+  return std::ranges::find(kLearnedFrom, type) != kLearnedFrom.end() ||
+         std::ranges::find(kAddedTo, type) != kAddedTo.end();
 }
 
 bool PolicySerials::process(Event& event) {
   switch (event.type) {
-    case EventType::zone_loaded:
+    case zone_loaded:
       if (event.data.find("policy_zone").boolean())
         learn(event, event.data.find("zone").text(), event.data.find("serial.to"));
       break;
-    case EventType::rpz_update:
+    case rpz_update:
       learn(event, event.data.find("policy_zone").text(), event.data.find("serial"));
       break;
-    case EventType::zone_deleted:
+    case zone_deleted:
       serials_.erase(key_of(event.view, event.data.find("zone").text()));
       break;
-    case EventType::dns_query_blocked:
-    case EventType::dns_query_allowed:
-    case EventType::malware_blocked:
-    case EventType::phishing_blocked: {
+    case dns_query_blocked:
+    case dns_query_allowed:
+    case malware_blocked:
+    case phishing_blocked: {
       if (event.data.find("policy_serial")) break;
       const auto known = serials_.find(key_of(event.view, event.data.find("policy_zone").text()));
       if (known != serials_.end()) event.data.add_integer("policy_serial", known->second);

@@ -109,7 +109,7 @@ capture(const ns_client_t *client, const struct flight *flight, bindcast_runtime
 	const bool edns = client->ednsversion >= 0, ecs = edns && (client->attributes & NS_CLIENTATTR_HAVEECS) != 0;
 	const bool ede = edns && client->ede != NULL && client->ede->length >= 2;
 	const bool dropped = (client->query.attributes & NS_QUERYATTR_ANSWERED) == 0;
-	/* Each member is given, so that the compiler need not clear it all first: that would take as long as the rest. */
+	/* Each member is given, so that the compiler need not clear it all first (bindcast.cpp, capture). */
 	const struct bindcast_query query = {
 		.size = sizeof(query),
 		.client = address_of(&peer, isc_sockaddr_getport(&client->peeraddr)),

@@ -149,6 +149,14 @@ void policy_hits_get_the_serial_that_their_zone_told(void**) {
     return f.taker.got.back()->event->data.find("policy_serial").integer();
   };
   assert_int_equal(hit(), 0);
+  // It says of every type that it reads or changes that it concerns it, and of no other.
+  PolicySerials serials;
+  for (const EventType type :
+       {EventType::zone_loaded, EventType::zone_deleted, EventType::rpz_update, EventType::dns_query_blocked,
+        EventType::dns_query_allowed, EventType::malware_blocked, EventType::phishing_blocked})
+    assert_true(serials.concerns(type));
+  assert_false(serials.concerns(EventType::dns_query_log));
+  assert_false(serials.concerns(EventType::record_created));
   Event loaded = make_event(EventType::zone_loaded);
   loaded.view = "v";
   loaded.data.add("zone", "rpz.test").add_boolean("policy_zone", true);
