@@ -23,6 +23,7 @@ Files are in --folder, by default /dev/shm: a disk's fsync, of which BIND makes 
 """
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import pathlib
@@ -307,13 +308,29 @@ def large_zone(options):
 
 def reload(named, options):
     """By hand, as an admin does it. Returns, when the new zone is there, the peak and when named began to read it."""
-    named.rndc("freeze", "large.example")
-    named.rndc("sync", "-clean", "large.example")
-    write_large(named, options.records, 1000, 100_000)
-    peak, began = Peak(named), time.monotonic()
-    named.rndc("thaw", "large.example")
-    wait_until(lambda: soa(named) == 100_000, "the reload", 600)
+    with rewriting(named, options.records, 1000, 100_000):
+        peak, began = Peak(named), time.monotonic()
     return peak, began
+
+
+@contextlib.contextmanager
+def rewriting(named, count, changed, serial):
+    """The large zone's file anew; on leaving it named reads it, and serves it then."""
+    named.rndc("freeze", "large.example")
+    # named writes the zone's file after it has answered, and would put it over ours.
+    wait_until(lambda: serial_in_file(named) == soa(named), "named to have written the file", 600)
+    named.rndc("sync", "-clean", "large.example")
+    write_large(named, count, changed, serial)
+    yield
+    named.rndc("thaw", "large.example")
+    wait_until(lambda: soa(named) == serial, "the reload", 600)
+
+
+def serial_in_file(named) -> int | None:
+    """As the harness or as named writes it."""
+    with open(named.zone_file("large.example"), encoding="ascii") as file:
+        found = re.search(r"hostmaster (\d+) |(\d+)\s+; serial", file.read(4096))
+    return int(found[1] or found[2]) if found else None
 
 
 def soa(named, zone="large.example"):
@@ -364,11 +381,8 @@ def transfer(primary, options):
             client.subscribe_from_start(event_types=["zone_loaded", "zone_updated", "record_bulk_operation"])
             client.wait_event("zone_loaded", zone="large.example", timeout=600)
             client.take_events()
-            primary.rndc("freeze", "large.example")
-            primary.rndc("sync", "-clean", "large.example")
-            write_large(primary, options.records, options.records, 200_000)
-            primary.rndc("thaw", "large.example")
-            wait_until(lambda: soa(primary) == 200_000, "the primary", 600)
+            with rewriting(primary, options.records, options.records, 200_000):
+                pass
             with Asker(secondary, "h1.large.example") as asker:
                 peak, threads, began = Peak(secondary), Threads(secondary), time.monotonic()
                 secondary.rndc("retransfer", "large.example")

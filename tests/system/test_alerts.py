@@ -468,8 +468,7 @@ class WebhookTest(unittest.TestCase):
             self.assertNotIn("status", late["data"])
             self.assertFalse(late["data"]["final"])
             self.assertGreater(asker.asked, 100)
-            self.assertEqual([], asker.failures)
-            self.assertLess(asker.longest_s, 1 * TIME_FACTOR)
+            asker.check()
             asked = asker.asked + 4
             client.wait_events(asked, "dns_query_log")
             self.assertEqual([], client.gaps())

@@ -7,7 +7,7 @@ import os
 import unittest
 
 from client import Client, watching
-from harness import TIME_FACTOR, Named, Zone
+from harness import Named, Zone
 from traffic import Asker, Load
 
 RELOADS = int(os.environ.get("BINDCAST_RELOADS", "1000"))
@@ -15,7 +15,6 @@ SETTLED = RELOADS // 10  # reloads after which memory, descriptors and threads s
 ZONES = {f"z{i}.example": Zone("www A 192.0.2.1") for i in range(20)}
 NAMES = [f"www.z{i}.example" for i in range(20)] + [f"no{i}.z1.example" for i in range(50)]
 MARGIN_KIB = 16 * 1024
-LONGEST_ANSWER_S = 1 * TIME_FACTOR
 
 
 class ReloadStormTest(unittest.TestCase):
@@ -39,8 +38,7 @@ class ReloadStormTest(unittest.TestCase):
                 load.interrupt()
                 done = load.finish()
             self.assertLess(done["lost"], done["sent"] / 1000 + 20)
-            self.assertEqual([], asker.failures)
-            self.assertLess(asker.longest_s, LONGEST_ANSWER_S)
+            asker.check()
 
             zones.wait_for(lambda _: len(zones.of("bind_reload", outcome="succeeded")) >= RELOADS, "every reload", 30)
             named.query("last.z1.example")

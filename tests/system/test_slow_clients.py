@@ -8,13 +8,12 @@ import random
 import select
 import socket
 import struct
-import threading
 import time
 import unittest
 
 from client import Client, RawSocket, admitted, watching
 from harness import TIME_FACTOR, HarnessError, Named, Zone, wait_until
-from traffic import Asker, Load
+from traffic import Asker, Background, Load
 
 ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(200)))}
 NAMES = [f"n{i}.example.com" for i in range(200)]
@@ -29,24 +28,15 @@ def queries_of(client: Client, asked: int) -> int:
     return len(client.of("dns_query_log"))
 
 
-class Trickle(threading.Thread):
+class Trickle(Background):
     """Reads one byte a second."""
 
     def __init__(self, raw: RawSocket):
-        super().__init__(daemon=True)
+        super().__init__()
         self.bytes = 0
         self._raw = raw
-        self._ended = threading.Event()
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self.join()
-
-    def run(self):
+    def _run(self):
         while not self._ended.wait(1):
             if select.select([self._raw.socket], [], [], 0)[0]:
                 byte = self._raw.socket.recv(1)

@@ -4,7 +4,6 @@ The interval of the full sweep is an hour here: whatever comes as an event was w
 """
 
 import contextlib
-import threading
 import time
 import unittest
 
@@ -12,6 +11,7 @@ import dns.exception
 
 from client import Client, watching
 from harness import TIME_FACTOR, HarnessError, Named, Zone, wait_until, zone_text
+from traffic import Background
 
 UPDATABLE = "allow-update { key update-key; };"
 SELDOM = {"events": {"zones": {"sweep": "1h"}}}
@@ -98,14 +98,13 @@ class WakeUpTest(unittest.TestCase):
                         self.assertEqual("transfer", event["data"]["cause"])
 
 
-class Updater:
+class Updater(Background):
     """Updates of some zones without a pause. Refused ones do not count: a zone may just be gone."""
 
     def __init__(self, named, zones):
+        super().__init__()
         self.written = 0
         self._named, self._zones = named, zones
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
         i = 0
@@ -116,14 +115,6 @@ class Updater:
                 self.written += 1
             except (HarnessError, OSError, dns.exception.DNSException, EOFError):
                 pass
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._thread.join()
 
 
 class ComeAndGoTest(unittest.TestCase):

@@ -4,7 +4,6 @@ What the events say, applied to the zone as it was, must give the zone as it is.
 """
 
 import re
-import threading
 import unittest
 
 import dns.query
@@ -13,7 +12,7 @@ import dns.zone
 
 from client import watching
 from harness import HarnessError, Named, Zone, wait_until
-from traffic import Asker
+from traffic import Asker, Background
 
 RECORDS = 20_000
 ROUNDS = 6
@@ -28,25 +27,16 @@ def addresses(named) -> dict[str, tuple]:
             for name, rdataset in zone.iterate_rdatasets("A")}
 
 
-class Writer:
+class Writer(Background):
     """Dynamic updates without a pause; refused ones (the zone is frozen) do not count."""
 
     def __init__(self, named):
+        super().__init__()
         self.named = named
         self.written = 0
         self.fault = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._write, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._thread.join()
-
-    def _write(self):
+    def _run(self):
         i = 0
         while not self._ended.is_set():
             i += 1

@@ -20,22 +20,12 @@ from harness import TIME_FACTOR, HarnessError, wait_until
 LONGEST_ANSWER_S = 1 * TIME_FACTOR  # what nothing that befalls the plugin may make a question wait
 
 
-class Forwarder:
-    """A small UDP name server: A records for every name, after a delay; names that begin with "fail" get SERVFAIL.
+class Background:
+    """Something that goes on in a thread of its own, from entering it to leaving it: _run(), until self._ended is set."""
 
-    Each answer has a time of its own, so many questions may wait at once.
-    """
-
-    def __init__(self, delay_s: float = 0.0, address: str = "192.0.2.99"):
-        self.delay_s = delay_s
-        self.address = address
-        self.asked: list[str] = []
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(0.1)
-        self.port = self._socket.getsockname()[1]
+    def __init__(self):
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
         self._thread.start()
@@ -44,9 +34,32 @@ class Forwarder:
     def __exit__(self, *_):
         self._ended.set()
         self._thread.join()
+
+    def _run(self):
+        raise NotImplementedError
+
+
+class Forwarder(Background):
+    """A small UDP name server: A records for every name, after a delay; names that begin with "fail" get SERVFAIL.
+
+    Each answer has a time of its own, so many questions may wait at once.
+    """
+
+    def __init__(self, delay_s: float = 0.0, address: str = "192.0.2.99"):
+        super().__init__()
+        self.delay_s = delay_s
+        self.address = address
+        self.asked: list[str] = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(0.1)
+        self.port = self._socket.getsockname()[1]
+
+    def __exit__(self, *_):
+        super().__exit__()
         self._socket.close()
 
-    def _serve(self):
+    def _run(self):
         waiting: list[tuple[float, bytes, tuple]] = []
         while not self._ended.is_set():
             self._socket.settimeout(max(0.001, min([0.1] + [due - time.monotonic() for due, _, _ in waiting])))
@@ -114,21 +127,21 @@ class Load:
                 "longest_s": number(r"Average Latency \(s\):\s+[\d.]+ \(min [\d.]+, max ([\d.]+)\)")}
 
 
-class Asker:
+class Asker(Background):
     """Asks one question again and again from a thread of its own, and keeps the longest wait and the failures."""
 
     def __init__(self, named, name: str, pause_s: float = 0.002):
+        super().__init__()
         self.longest_s = 0.0
         self.asked = 0
         self.failures: list[str] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._ask, args=(named, name, pause_s), daemon=True)
+        self._named, self._name, self._pause_s = named, name, pause_s
 
-    def _ask(self, named, name, pause_s):
-        while not self._ended.wait(pause_s):
+    def _run(self):
+        while not self._ended.wait(self._pause_s):
             start = time.monotonic()
             try:
-                answer = named.query(name)
+                answer = self._named.query(self._name)
                 if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
                     self.failures.append(dns.rcode.to_text(answer.rcode()))
             except (dns.exception.DNSException, OSError) as fault:
@@ -142,11 +155,3 @@ class Asker:
         if self.failures or self.longest_s >= LONGEST_ANSWER_S:
             raise HarnessError(f"of {self.asked} questions {len(self.failures)} failed ({self.failures[:5]}), "
                                f"the longest took {self.longest_s:.3f} s")
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._thread.join()
