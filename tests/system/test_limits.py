@@ -7,7 +7,7 @@ from datetime import datetime
 
 from client import Account, Client, admitted, reconfigured
 from harness import TIME_FACTOR, HarnessError, Named, Zone, wait_until
-from traffic import Load
+from traffic import Forwarder, Load
 
 ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(200))),
          "rpz.malware": Zone("*.bad.test CNAME ."), "rpz.plain": Zone("*.plain.test CNAME .")}
@@ -16,13 +16,13 @@ NAMES = [f"n{i}.example.com" for i in range(200)]
 LATE_S = 1 * TIME_FACTOR  # what a busy machine may add to a time
 
 
-def limited_named(**yaml) -> Named:
+def limited_named(forwarder_port: int = 9, **yaml) -> Named:
     """Nothing comes again or folded by itself, and tests may ask and change as often as they like."""
     rate_limit = {"subscription_changes_per_minute": 10_000, "messages_per_minute": 10_000,
                   **yaml.pop("rate_limit", {})}
     events = {"rpz": {"feeds": {"rpz.malware": "malware"}, "repeat_window": "0s"}, **yaml.pop("events", {})}
     return Named(ZONES, options=POLICY, yaml={"events": events, "retry": {"acknowledge": []}, "rate_limit": rate_limit,
-                                              **yaml})
+                                              **yaml}, forwarder_port=forwarder_port)
 
 
 def ask(named, names: list[str], count: int, rate: int):
@@ -265,6 +265,24 @@ class OverflowTest(unittest.TestCase):
         self.assertEqual([], got.names("dns_query_blocked"))
         self.assertNotIn("last.example.com", got.names("dns_query_log"))
         self.check_ranges(got)
+
+    def test_queries_for_full_clients_alone_are_only_counted(self):
+        """Not even recorded: the hooks measure one in 1,024 of those that they record. A failure still comes."""
+        with Forwarder() as forwarder, \
+                limited_named(forwarder.port, queues={"max_events": self.QUEUE}) as named, \
+                Stalled(named, "dns_query_log", "dns_query_failed", fold=False) as stalled:
+            ask(named, NAMES, count=4 * self.FLOOD, rate=8000)
+            with Client(named) as witness:
+                measured = witness.request("get_statistics")["data"]["server"]["hook_ns"]["count"]
+            self.assertLess(measured, 4 * self.FLOOD / 1024 / 2)
+            failed = [f"fail{i}.forwarded.test" for i in range(5)]
+            for name in failed:
+                named.query(name)
+            self.check(stalled, 4 * self.FLOOD + 2 * len(failed))
+            self.assertEqual(failed, stalled.names("dns_query_failed"))
+            named.query("afterwards.example.com")
+            wait_until(lambda: stalled.read() and stalled.names("dns_query_log")[-1] == "afterwards.example.com",
+                       "the next query, recorded again")
 
     def test_disconnect(self):
         yaml = {"max_events": 2000, "overflow": "disconnect"}

@@ -1,6 +1,6 @@
 """Zones whose files named touches are looked at at once, however seldom all zones are.
 
-The interval of the full sweep is an hour here: whatever comes as an event was woken.
+The interval of the full sweep is an hour here: what comes at once was woken.
 """
 
 import contextlib
@@ -91,11 +91,12 @@ class WakeUpTest(unittest.TestCase):
                 zone = Zone(type="secondary", options=primaries)
                 with Named({"t.example": zone}, yaml=SELDOM) as named, watching(named) as client:
                     client.subscribe(event_types=RECORDS)
-                    for i in range(3):
-                        add(primary, "t.example", f"a{i}")
-                        named.rndc("refresh", "t.example")
-                        event = client.wait_event("record_created", name=f"a{i}.t.example", timeout=20)
-                        self.assertEqual("transfer", event["data"]["cause"])
+                    with prompt(self, 10):
+                        for i in range(10):
+                            add(primary, "t.example", f"a{i}")
+                            named.rndc("refresh", "t.example")
+                            event = client.wait_event("record_created", name=f"a{i}.t.example", timeout=20)
+                            self.assertEqual("transfer", event["data"]["cause"])
 
 
 class Updater(Background):
