@@ -167,6 +167,7 @@ void Server::start() {
     log_(LogLevel::error, "libwebsockets cannot start; there is no listener");
     return;
   }
+  serve_endpoints();
   webhooks_.configure(shared_.options.retry);
   webhooks_.attach(context_);
   // What came up in this turn of the loop is handed over once, before the loop waits.
@@ -366,9 +367,19 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
       case LWS_CALLBACK_WSI_DESTROY:
         --server->sockets_;
         std::erase(server->handshaking_, wsi);
+        server->exchanges_.gone(wsi);
         break;
       case LWS_CALLBACK_HTTP:
-        answer = server->http(wsi, {static_cast<const char*>(in), length}, read_clock());
+        answer = server->exchanges_.begin(wsi, {static_cast<const char*>(in), length}, read_clock());
+        break;
+      case LWS_CALLBACK_HTTP_BODY:
+        answer = server->exchanges_.body(wsi, {static_cast<const char*>(in), length});
+        break;
+      case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        answer = server->exchanges_.body_complete(wsi, read_clock());
+        break;
+      case LWS_CALLBACK_HTTP_WRITEABLE:
+        answer = server->exchanges_.writeable(wsi);
         break;
       case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         // `in` is not read here: on an unknown Upgrade it may point at memory that is gone.
@@ -574,6 +585,7 @@ void Server::tick(Now now) {
   faults.contain([&] { open_due(now); });
   faults.contain([&] { resume_accepting(now); });
   faults.contain([&] { tell_turned_away(now); });
+  faults.contain([&] { exchanges_.tick(now); });
   std::erase_if(strangers_, [](const Connection* c) { return c->session->admitted(); });
   for (const auto& entry : connections_)
     if (!faults.contain([&] { tick(*entry.second, now); })) kill(entry.second->wsi);

@@ -22,6 +22,7 @@
 #include "plugin/log.hpp"
 #include "plugin/server/acceptor.hpp"
 #include "plugin/server/escalations.hpp"
+#include "plugin/server/exchanges.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/session.hpp"
 #include "plugin/server/webhooks.hpp"
@@ -89,13 +90,14 @@ class Server {
   [[nodiscard]] bool make_room_for_socket();
   [[nodiscard]] bool make_room_for_session();
 
-  int http(lws* wsi, std::string_view path, Now now);
-  int answer(lws* wsi, unsigned status, const Json& body);
-  bool write_answer(lws* wsi, unsigned status, const Json& body);
+  static constexpr std::string_view kWebSocketPaths[] = {"/ws", "/api/websocket/ws"};
+
+  void serve_endpoints();
+  // Who sent it, by what it carries; nobody: nothing that is valid.
+  [[nodiscard]] std::optional<User> user_of(const HttpRequest& request) const;
   int confirm_upgrade(lws* wsi);
   [[nodiscard]] std::optional<Refusal> refusal_of_upgrade(lws* wsi) const;
   [[nodiscard]] bool origin_allowed(lws* wsi) const;
-  [[nodiscard]] bool may_read_status(lws* wsi) const;
   [[nodiscard]] std::optional<std::string> offered_token(lws* wsi) const;
 
   void established(lws* wsi, Now now);
@@ -119,6 +121,7 @@ class Server {
   Webhooks webhooks_;
   Escalations escalations_;
   SessionShared shared_;
+  Exchanges exchanges_;
   lws_context* context_ = nullptr;
   lws_vhost* plain_ = nullptr;
   lws_vhost* encrypted_ = nullptr;

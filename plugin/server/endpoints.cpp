@@ -1,0 +1,96 @@
+// What the listener serves over HTTP, besides the WebSocket.
+
+#include <optional>
+
+#include "plugin/server/http_headers.hpp"
+#include "plugin/server/server.hpp"
+#include "plugin/server/statistics_json.hpp"
+#include "plugin/version.hpp"
+
+namespace bindcast {
+
+namespace {
+
+HttpAnswer json_answer(const Json& body) {
+  return {.status = kHttpOk, .body = dump(body.get()) + "\n", .content_type = "application/json", .headers = {}};
+}
+
+}  // namespace
+
+void Server::serve_endpoints() {
+  exchanges_.serve("GET", "/healthz", [](HttpRequest&&, const Reply& reply, Now) {
+    Json body(json_object());
+    set(body.get(), "status", "ok");
+    reply(json_answer(body));
+  });
+  exchanges_.serve("GET", "/api/v1/status", [this](HttpRequest&& request, const Reply& reply, Now now) {
+    const auto user = user_of(request);
+    if (!user || !user->may_watch())
+      reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
+    else
+      reply(json_answer(status(now)));
+  });
+  for (const std::string_view path : kWebSocketPaths)
+    exchanges_.serve("GET", std::string(path), [](HttpRequest&&, const Reply& reply, Now) {
+      reply(upgrade_required("this is a WebSocket: ask for an upgrade"));
+    });
+}
+
+std::optional<User> Server::user_of(const HttpRequest& request) const {
+  if (identity_.open()) return Identity::anybody();
+  auto token = bearer_token(request.authorization);
+  if (!token && identity_.query_token_allowed()) token = request.argument("token");
+  return token ? identity_.authenticate(*token) : std::nullopt;
+}
+
+Json Server::status(Now now) const {
+  const Hub& hub = shared_.hub;
+  const Statistics& statistics = shared_.hub.statistics();
+  Json body(json_object());
+  json_t* o = body.get();
+  set(o, "version", kVersion);
+  set(o, "host", hub.identity().host);
+  set(o, "service", hub.identity().service);
+  set(o, "epoch", hub.identity().epoch);
+  set(o, "offset", hub.last_offset());
+  set(o, "uptime_seconds", static_cast<std::uint64_t>((now.mono_us - statistics.started_us) / 1'000'000));
+  set(o, "events_emitted", statistics.events_emitted);
+  set(o, "events_processed", statistics.events_processed);
+  set(o, "events_filtered", statistics.events_filtered);
+  set(o, "events_failed", statistics.events_failed);
+  set_json(o, "events_per_second", Json(json_real(statistics.events_per_second)));
+  auto dropped = statistics.dropped;
+  dropped[static_cast<std::size_t>(DropReason::queue_overflow)] = channels_.statistics().dropped;
+  set_json(o, "events_dropped", by_reason_json(dropped));
+  set(o, "faults", hub.faults().count());
+  set(o, "connections", std::uint64_t{connections_.size()});
+  set(o, "connections_turned_away", turned_away_);
+  set(o, "channels", std::uint64_t{channels_.all().size()});
+  set_json(o, "delivery", delivery_json(channels_.statistics()));
+  set_json(o, "alerts", escalations_.statistics_json());
+  set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
+  set(o, "held_bytes", std::uint64_t{channels_.queues().held});
+  set_json(o, "loop_busy_us", histogram_json(channels_.loop_busy_us()));
+  const double drained = static_cast<double>(statistics.drained_events);
+  const double each = drained > 0 ? static_cast<double>(statistics.drained_us) / drained : 0;
+  set_json(o, "processing_us_per_event", Json(json_real(each)));
+  set_json(o, "hook_ns", histogram_json(statistics.hook_ns));
+  set(o, "frame_cache_bytes", std::uint64_t{channels_.queues().writer.cache().bytes()});
+  set(o, "frame_cache_hits", channels_.queues().writer.cache().hits());
+  Json listeners(json_array()), failing(json_array());
+  for (const Listener& listener : listeners_) {
+    if (listener.acceptor) {
+      append(listeners.get(), json_text(listener.acceptor->bound().text()));
+      continue;
+    }
+    Json entry(json_object());
+    set(entry.get(), "address", listener.address.text());
+    set(entry.get(), "fault", listener.fault);
+    append(failing.get(), std::move(entry));
+  }
+  set_json(o, "listeners", std::move(listeners));
+  set_json(o, "listeners_failing", std::move(failing));
+  return body;
+}
+
+}  // namespace bindcast
