@@ -16,10 +16,9 @@
 #include "shim/bind9/server_access.h"
 #include "shim/bind9/view_probe.h"
 #include "shim/bind9/zone_attention.h"
-#include "shim/bind9/zone_diff.h"
 #include "shim/bind9/zone_files.h"
+#include "shim/bind9/zone_ledger.h"
 #include "shim/bind9/zone_sweep.h"
-#include "shim/bind9/zone_table.h"
 
 enum {
 	least_pause_ms = 10,
@@ -53,17 +52,10 @@ enum {
 	reload_lasts_ms = 60 * 1000
 };
 
-struct reload {
-	bool noted; /* since the last complete sweep began */
-	bool under_way;
-	uint64_t since_ms;
-	char correlation[27];
-};
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all in `shared` */
 static struct {
 	bool running, woken;
-	struct reload reload;
+	struct zone_reload reload;
 	int bell; /* an eventfd, rung when the thread has something to look after; -1: it looks often by itself */
 } shared = { .bell = -1 };
 static atomic_bool stop; /* set under `lock`, read anywhere */
@@ -77,16 +69,10 @@ struct timing {
 };
 
 static struct {
-	bindcast_runtime *runtime;
-	struct zone_table table;
-	struct bindcast_zone_watch options;
-	bool swept;		 /* a first sweep was complete */
-	bool builtin_changed;	 /* events.zones.builtin is not what it was in the last complete sweep */
-	bool builtin_before;
-	struct reload reload;	 /* as the sweep under way began */
+	struct zone_ledger ledger;
+	bool builtin_before;	 /* events.zones.builtin as it was in the last complete sweep */
 	unsigned probes;	 /* sent while no view was known */
 	uint64_t views_mark;	 /* of the last complete sweep */
-	bool views_replaced;	 /* since the last complete sweep; may be seen before the reload is noted */
 	bool sweeping;		 /* a full sweep is under way: it is `sweep`, and not over yet */
 	bool hurry;		 /* something happened somewhere, so the next full sweep should not wait for long */
 	struct timing sweep, glance[ZONE_SETS];
@@ -133,206 +119,13 @@ sleep_until(uint64_t due_ms, bool files) {
 	}
 }
 
-/* ── What a zone's sight means ─────────────────────────────────────────────────────────────────────────────────── */
-
-static void
-happened(enum bindcast_zone_happening what, const struct zone_entry *entry, const char *cause) {
-	struct bindcast_zone zone = BINDCAST_INIT(zone);
-	zone.zone = entry->name;
-	zone.view = entry->key.view;
-	zone.zone_type = entry->type;
-	zone.cause = cause;
-	zone.policy_zone = entry->policy_zone;
-	zone.has_serial = entry->has_serial;
-	zone.serial = entry->serial;
-	bindcast_zone_happened(watch.runtime, what, &zone);
-}
-
-/* The entry lets go of what it held and takes what the sight holds. */
-static void
-take_content(struct zone_entry *entry, struct zone_sight *sight, bool has_serial, uint32_t serial) {
-	zone_content_release(&entry->content);
-	entry->content = sight->content;
-	sight->content = (struct zone_content){ 0 };
-	entry->has_serial = has_serial;
-	entry->serial = serial;
-}
-
-static struct reload
+/* The last that was noted. */
+static struct zone_reload
 last_reload(void) {
 	pthread_mutex_lock(&lock);
-	const struct reload reload = shared.reload;
+	const struct zone_reload reload = shared.reload;
 	pthread_mutex_unlock(&lock);
 	return reload;
-}
-
-static bool
-read_serial(const struct zone_sight *sight, uint32_t *serial) {
-	*serial = 0;
-	return (dns_db_iszone(sight->content.db) || dns_db_isstub(sight->content.db)) &&
-	       dns_db_getsoaserial(sight->content.db, sight->content.version, serial) == ISC_R_SUCCESS;
-}
-
-static struct zone_entry *
-meet_zone(const struct zone_sight *sight, uint64_t sweep) {
-	const struct zone_key key = { .view = sight->view,
-				      .origin = sight->origin,
-				      .origin_length = sight->origin_length,
-				      .redirect = sight->redirect };
-	struct zone_entry *entry = zone_table_add(&watch.table, &key);
-	if (entry == NULL) {
-		return NULL; /* memory is short: the next sweep meets it again */
-	}
-	entry->seen = sweep;
-	entry->type = sight->type;
-	entry->policy_zone = sight->policy_zone;
-	entry->automatic = sight->automatic;
-	entry->ignored = bindcast_zone_ignored(watch.runtime, entry->name);
-	entry->adopt = entry->automatic && watch.builtin_changed;
-	if (!watch.swept) {
-		entry->load_cause = "startup";
-	} else {
-		const bool by_config = watch.reload.under_way || watch.views_replaced;
-		entry->load_cause = sight->added ? "addzone" : by_config ? "config" : "unknown";
-		if (!entry->ignored && !entry->adopt) {
-			happened(BINDCAST_ZONE_CREATED, entry, entry->load_cause);
-		}
-	}
-	return entry;
-}
-
-static void
-zone_loaded(struct zone_entry *entry, struct zone_sight *sight, bool has_serial, uint32_t serial) {
-	const char *cause = entry->load_cause;
-	if (cause == NULL || (sight->transferred && strcmp(cause, "startup") != 0)) {
-		cause = sight->transferred ? "transfer" : "reload";
-	}
-	take_content(entry, sight, has_serial, serial);
-	if (!entry->adopt) {
-		happened(BINDCAST_ZONE_LOADED, entry, cause);
-	}
-	entry->adopt = false;
-	entry->load_cause = NULL;
-}
-
-static void
-zone_unloaded(struct zone_entry *entry, const struct zone_sight *sight) {
-	zone_content_release(&entry->content);
-	if (sight->expired) {
-		happened(BINDCAST_ZONE_EXPIRED, entry, "transfer");
-	}
-}
-
-static void
-zone_differs(struct zone_entry *entry, struct zone_sight *sight, bool has_serial, uint32_t serial) {
-	const bool swapped = entry->content.db != sight->content.db;
-	/* Not the sweep's: a glance may see what a reload did before a sweep has begun after it. */
-	const struct reload reload = last_reload();
-	/* A reload loads each zone once; the next time it is the administrator again. */
-	const bool by_reload = swapped && !sight->transferred && reload.under_way &&
-			       entry->reloaded_at_ms != reload.since_ms;
-	if (by_reload) {
-		entry->reloaded_at_ms = reload.since_ms;
-	}
-	/*
-	 * An update that changes nothing makes a new version all the same. Whatever does change a record of a database
-	 * changes its serial too.
-	 */
-	if (swapped || !has_serial || !entry->has_serial || serial != entry->serial) {
-		struct bindcast_zone zone = BINDCAST_INIT(zone);
-		zone.zone = entry->name;
-		zone.view = entry->key.view;
-		zone.zone_type = entry->type;
-		zone.policy_zone = entry->policy_zone;
-		const struct zone_diff diff = { .runtime = watch.runtime,
-						.zone = &zone,
-						.transferred = sight->transferred,
-						.old_db = entry->content.db,
-						.new_db = sight->content.db,
-						.old_version = entry->content.version,
-						.new_version = sight->content.version,
-						.has_serials = has_serial && entry->has_serial,
-						.old_serial = entry->serial,
-						.new_serial = serial,
-						.journal = sight->journal,
-						.mctx = sight->content.mctx,
-						.correlation = by_reload ? reload.correlation : NULL,
-						.private_type = sight->private_type,
-						.dnssec_records = watch.options.dnssec_records,
-						.stop = &stop };
-		zone_diff(&diff);
-	}
-	take_content(entry, sight, has_serial, serial);
-}
-
-static void
-process(struct zone_sight *sight, uint64_t sweep) {
-	struct zone_entry *entry = sight->entry;
-	if (entry == NULL) {
-		entry = meet_zone(sight, sweep);
-	}
-	if (entry == NULL || entry->ignored) {
-		return;
-	}
-	zone_files_watch(entry, sight->file, sight->journal);
-	zone_attention_changed(entry, now_ms());
-	if (sight->content.db == NULL) {
-		if (entry->content.db != NULL) {
-			zone_unloaded(entry, sight);
-		}
-		return;
-	}
-	uint32_t serial;
-	const bool has_serial = read_serial(sight, &serial);
-	if (entry->content.db == NULL) {
-		zone_loaded(entry, sight, has_serial, serial);
-	} else {
-		zone_differs(entry, sight, has_serial, serial);
-	}
-}
-
-/* ── Zones that are gone ───────────────────────────────────────────────────────────────────────────────────────── */
-
-/* Of an entry that goes, or is not watched any more. */
-static void
-let_go(struct zone_entry *entry) {
-	zone_files_forget(entry);
-	zone_attention_forget(entry);
-	zone_content_release(&entry->content);
-}
-
-static bool
-keep_if_seen(struct zone_entry *entry, void *closure) {
-	const uint64_t *sweep = closure;
-	if (entry->seen == *sweep) {
-		return true;
-	}
-	const bool hidden = entry->ignored || (entry->automatic && watch.builtin_changed);
-	let_go(entry);
-	if (!hidden && !stopping()) {
-		happened(BINDCAST_ZONE_DELETED, entry, watch.reload.noted || watch.views_replaced ? "config" : "delzone");
-	}
-	return false;
-}
-
-static bool
-keep_none(struct zone_entry *entry, void *closure) {
-	(void)closure;
-	let_go(entry);
-	return false;
-}
-
-/* events.zones.ignore may have changed with the reload. */
-static bool
-ask_again_whether_ignored(struct zone_entry *entry, void *closure) {
-	(void)closure;
-	const bool ignored = bindcast_zone_ignored(watch.runtime, entry->name);
-	if (ignored && !entry->ignored) {
-		let_go(entry);
-	}
-	entry->adopt = entry->adopt || (entry->ignored && !ignored);
-	entry->ignored = ignored;
-	return true;
 }
 
 /* ── The thread ────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -367,7 +160,7 @@ process_all(struct zone_step *step) {
 		struct zone_sight *sight = step->sights;
 		step->sights = sight->next;
 		if (!stopping()) {
-			process(sight, step->sweep);
+			zone_ledger_compare(&watch.ledger, sight, step->sweep);
 		}
 		zone_sight_free(sight);
 	}
@@ -395,7 +188,7 @@ hear_of_files(void) {
 static bool
 is_crowded(int set) {
 	const size_t count = zone_attention_count(set);
-	return count > crowd && count > watch.table.count / crowd_share;
+	return count > crowd && count > watch.ledger.table.count / crowd_share;
 }
 
 static void
@@ -404,7 +197,7 @@ glance(int set) {
 	struct zone_entry *const *entries = zone_attention_take(set, now_ms(), &count);
 	struct zone_step step;
 	watch.glance[set].took_us = 0;
-	if (count != 0 && zone_sweep_glance(&watch.table, entries, count, step_finished) && finish_step(&step)) {
+	if (count != 0 && zone_sweep_glance(&watch.ledger.table, entries, count, step_finished) && finish_step(&step)) {
 		process_all(&step);
 		watch.hurry = watch.hurry || step.missing;
 		watch.glance[set].took_us = step.busy_ns / 1000;
@@ -416,18 +209,18 @@ glance(int set) {
 
 static void
 begin_sweep(void) {
-	watch.options = (struct bindcast_zone_watch)BINDCAST_INIT(watch.options);
-	bindcast_zone_watch_options(watch.runtime, &watch.options);
+	watch.ledger.options = (struct bindcast_zone_watch)BINDCAST_INIT(watch.ledger.options);
+	bindcast_zone_watch_options(watch.ledger.runtime, &watch.ledger.options);
 	pthread_mutex_lock(&lock);
-	watch.reload = shared.reload;
+	watch.ledger.reload = shared.reload;
 	shared.woken = false;
 	pthread_mutex_unlock(&lock);
-	watch.builtin_changed = watch.swept && watch.options.builtin != watch.builtin_before;
-	if (watch.reload.noted) {
+	watch.ledger.builtin_changed = watch.ledger.swept && watch.ledger.options.builtin != watch.builtin_before;
+	if (watch.ledger.reload.noted) {
 		watch.stirred_ms = now_ms();
-		zone_table_filter(&watch.table, ask_again_whether_ignored, NULL);
+		zone_ledger_ignore_anew(&watch.ledger);
 	}
-	zone_files_renew(watch.reload.noted);
+	zone_files_renew(watch.ledger.reload.noted);
 	for (int set = 0; set < ZONE_SETS; ++set) {
 		size_t count;
 		if (is_crowded(set)) {
@@ -443,7 +236,7 @@ begin_sweep(void) {
 static void
 end_reload(void) {
 	pthread_mutex_lock(&lock);
-	if (shared.reload.since_ms == watch.reload.since_ms) {
+	if (shared.reload.since_ms == watch.ledger.reload.since_ms) {
 		shared.reload.noted = false;
 		shared.reload.under_way = shared.reload.under_way &&
 					  now_ms() - shared.reload.since_ms < reload_lasts_ms;
@@ -455,10 +248,10 @@ static void
 end_sweep(struct zone_step *last) {
 	/* No view at all: the server is shutting down, or not up yet. */
 	if (last->views != 0) {
-		zone_table_filter(&watch.table, keep_if_seen, &last->sweep);
-		watch.swept = true;
+		zone_ledger_drop_unseen(&watch.ledger, last->sweep);
+		watch.ledger.swept = true;
 		watch.views_mark = last->views_mark;
-		watch.builtin_before = watch.options.builtin;
+		watch.builtin_before = watch.ledger.options.builtin;
 		end_reload();
 	}
 	watch.sweeping = false;
@@ -472,12 +265,12 @@ sweep_portion(void) {
 	if (!watch.sweeping) {
 		begin_sweep();
 	}
-	if (!zone_sweep_portion(&watch.table, watch.options.builtin, step_finished) || !finish_step(&step)) {
+	if (!zone_sweep_portion(&watch.ledger.table, watch.ledger.options.builtin, step_finished) || !finish_step(&step)) {
 		watch.sweeping = false;
 		watch.sweep = (struct timing){ .ended_ms = now_ms() };
 		return;
 	}
-	watch.views_replaced = watch.swept && step.views_mark != watch.views_mark;
+	watch.ledger.views_replaced = watch.ledger.swept && step.views_mark != watch.views_mark;
 	watch.sweep.took_us += step.busy_ns / 1000;
 	process_all(&step);
 	if (step.last) {
@@ -495,20 +288,20 @@ larger(uint64_t a, uint64_t b) {
 /* Between two looks at zones that may well have changed, or that cannot be woken. */
 static uint64_t
 close_pause_ms(void) {
-	const uint64_t pause = watch.options.sweep_us / 1000;
+	const uint64_t pause = watch.ledger.options.sweep_us / 1000;
 	return pause > echo_pause_ms && now_ms() < watch.stirred_ms + echo_ms ? echo_pause_ms : pause;
 }
 
 static uint64_t
 sweep_due_ms(void) {
-	const bool quiet = watch.swept && !watch.hurry && !is_crowded(ZONE_WOKEN) && !is_crowded(ZONE_CLOSE);
-	uint64_t pause = quiet ? watch.options.sweep_us / 1000 : close_pause_ms();
+	const bool quiet = watch.ledger.swept && !watch.hurry && !is_crowded(ZONE_WOKEN) && !is_crowded(ZONE_CLOSE);
+	uint64_t pause = quiet ? watch.ledger.options.sweep_us / 1000 : close_pause_ms();
 	if (!server_views_known()) {
 		pause = watch.probes < eager_probes ? eager_probe_pause_ms : probe_pause_ms;
 	}
 	pause = larger(larger(pause, least_pause_ms), watch.sweep.took_us * (quiet ? quiet_share : busy_share) / 1000);
 	/* The first sweep is what later ones are compared with: the sooner, the less is taken for having been there. */
-	const uint64_t wake_pause = watch.swept ? wake_pause_ms + watch.sweep.took_us / 1000 : 0;
+	const uint64_t wake_pause = watch.ledger.swept ? wake_pause_ms + watch.sweep.took_us / 1000 : 0;
 	pthread_mutex_lock(&lock);
 	const bool woken = shared.woken;
 	pthread_mutex_unlock(&lock);
@@ -517,7 +310,7 @@ sweep_due_ms(void) {
 
 static uint64_t
 glance_due_ms(int set) {
-	if (!watch.swept || zone_attention_count(set) == 0 || is_crowded(set)) {
+	if (!watch.ledger.swept || zone_attention_count(set) == 0 || is_crowded(set)) {
 		return UINT64_MAX;
 	}
 	const uint64_t pause = set == ZONE_WOKEN ? wake_pause_ms : close_pause_ms();
@@ -568,7 +361,7 @@ look_for_views(void) {
 static isc_threadresult_t
 run(isc_threadarg_t unused) {
 	(void)unused;
-	bindcast_zone_watch_options(watch.runtime, &watch.options);
+	bindcast_zone_watch_options(watch.ledger.runtime, &watch.ledger.options);
 	zone_files_start();
 	watch.sweep.ended_ms = watch.stirred_ms = now_ms();
 	while (!stopping()) {
@@ -579,8 +372,7 @@ run(isc_threadarg_t unused) {
 		}
 	}
 	zone_sweep_cancel();
-	zone_table_filter(&watch.table, keep_none, NULL);
-	zone_table_free(&watch.table);
+	zone_ledger_free(&watch.ledger);
 	zone_attention_free();
 	zone_files_stop();
 	return NULL;
@@ -602,8 +394,10 @@ zone_watch_start(bindcast_runtime *runtime) {
 	atomic_store(&stop, false);
 	memset(&watch, 0, sizeof(watch));
 	watch.bell = shared.bell;
-	watch.runtime = runtime;
-	watch.options = (struct bindcast_zone_watch)BINDCAST_INIT(watch.options);
+	watch.ledger.runtime = runtime;
+	watch.ledger.stop = &stop;
+	watch.ledger.last_reload = last_reload;
+	watch.ledger.options = (struct bindcast_zone_watch)BINDCAST_INIT(watch.ledger.options);
 	pthread_mutex_unlock(&lock);
 
 	/* named waits for its signals in one thread of its own; the new thread inherits this mask. */
@@ -652,7 +446,7 @@ void
 zone_watch_reloaded(const char *correlation) {
 	pthread_mutex_lock(&lock);
 	if (shared.running) {
-		shared.reload = (struct reload){ .noted = true, .under_way = true, .since_ms = now_ms() };
+		shared.reload = (struct zone_reload){ .noted = true, .under_way = true, .since_ms = now_ms() };
 		memcpy(shared.reload.correlation, correlation, sizeof(shared.reload.correlation));
 		shared.woken = true;
 		ring();
