@@ -17,6 +17,7 @@ Environment:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -429,4 +430,8 @@ class Named:
 
     def threads(self) -> list[str]:
         """The names of its threads."""
-        return [task.joinpath("comm").read_text().strip() for task in Path(f"/proc/{self.process.pid}/task").iterdir()]
+        names = []
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended
+                names.append(task.joinpath("comm").read_text().strip())
+        return names
