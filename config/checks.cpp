@@ -8,6 +8,7 @@
 #include <set>
 
 #include "config/item.hpp"
+#include "config/roles.hpp"
 #include "config/values.hpp"
 
 namespace bindcast {
@@ -101,6 +102,23 @@ void check_roles(const std::vector<std::string>& roles, const std::string& key,
   }
 }
 
+// A type for admins only that a role names, but may not see, would be missed without a word.
+void check_role_types(const std::map<std::string, RoleOptions>& roles, const Options& options, Reader& reader) {
+  for (const auto& [name, role] : roles) {
+    const std::string key = "roles." + name;
+    if (!allows(role, Right::watch) && !(role.subscribe == RoleOptions::Subscribe{}))
+      fault(reader, key + ".subscribe", "the role may not watch; write `watch` among `may` too");
+    if (role.audience == Audience::admin) continue;
+    for (const auto* types : {&role.types, &role.subscribe.types}) {
+      const std::string list = key + (types == &role.types ? ".types" : ".subscribe.types");
+      for (std::size_t i = 0; i < types->size(); ++i)
+        if (audience_of((*types)[i], options.events) == Audience::admin)
+          fault(reader, entry(list, i),
+                "`" + std::string(to_text((*types)[i])) + "` is for admins only; write `audience: admin` too");
+    }
+  }
+}
+
 void check_identities(const Options& options, const std::vector<std::string_view>& roles, Reader& reader) {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < options.auth.users.size(); ++i) {
@@ -154,9 +172,11 @@ void check_options(Options& options, Reader& reader) {
   check_tls(options, reader);
   check_batching(options, reader);
   check_retry(options, reader);
-  std::vector<std::string_view> roles{"admin", "operator", "viewer", "publisher"};
-  for (const auto& [name, role] : options.roles) roles.push_back(name);
+  const auto in_force = roles_in_force(options);
+  std::vector<std::string_view> roles;
+  for (const auto& [name, role] : in_force) roles.push_back(name);
   if (!reader.clean({"roles"})) return;  // a faulty role may be the one that is meant below
+  if (reader.clean({"events.types"})) check_role_types(in_force, options, reader);
   check_identities(options, roles, reader);
   check_escalation(options, roles, reader);
 }

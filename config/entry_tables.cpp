@@ -32,12 +32,18 @@ const Table<TokenOptions>& token_table() {
 const Table<RoleOptions>& role_table() {
   using Make = MakeItem<RoleOptions>;
   static const Table<RoleOptions> table{
-      Make::name_list(OPTION(categories), "[]", "Categories of events the role may see."),
+      Make::name_list(OPTION(may), "",
+                      "What it may do. Unless written: what the built-in role of that name may, or watch."),
+      Make::name_list(OPTION(categories), "[]", "Categories of events it may see; with no types either: all."),
       Make::name_list(OPTION(types), "[]", "Single types of events it may see besides."),
       Make::enumeration(OPTION(audience), "", "Whether events for admins only are among them."),
       Make::expression(OPTION(filter), "\"\"", "What it may see must match this too."),
-      Make::enumeration(OPTION_AT("privacy.client_address", client_address), "full",
-                        "How much of clients' addresses it may see."),
+      Make::enumeration(OPTION(privacy.client_address), "full", "How much of clients' addresses it may see."),
+      Make::enumeration(OPTION(privacy.query_name), "full", "How much of the names in queries it may see."),
+      Make::name_list(OPTION(subscribe.categories), "[]",
+                      "What its connections are subscribed to from the beginning, by the role's name."),
+      Make::name_list(OPTION(subscribe.types), "[]", "Single types besides."),
+      Make::expression(OPTION(subscribe.filter), "\"\"", "The filter of that subscription."),
   };
   return table;
 }

@@ -99,9 +99,10 @@ struct MakeItem {
     return list({path, ItemKind::text_list, "", fallback, doc, flags, ""}, at, bound(read_text, rule), write_text);
   }
 
+  // The place is a vector, or an optional one.
   template <class At>
   static Made name_list(Path path, At at, Text fallback, Text doc, unsigned flags = 0) {
-    using E = typename Place<At>::value_type;
+    using E = typename Bare<Place<At>>::Type::value_type;
     std::string accepts = std::is_same_v<E, EventType> ? "event types" : join(names_of<E>());
     return list({path, ItemKind::name_list, std::move(accepts), fallback, doc, flags, ""}, at, read_name<E>,
                 [](E value) { return std::string(name_of(value)); });
@@ -191,7 +192,7 @@ struct MakeItem {
 
   template <class At, class ReadOne, class WriteOne>
   static Made list(ItemText about, At at, ReadOne read_one, WriteOne write_one) {
-    using List = Place<At>;
+    using List = typename Bare<Place<At>>::Type;
     const auto read_list = [read_one](const YamlNode& node, Reader& reader, const std::string& key) {
       std::optional<List> values;
       if (!check_sequence(node, reader, key)) return values;

@@ -60,6 +60,16 @@ inline const Names& names_of<ClientAddressPrivacy>() {
   return names;
 }
 template <>
+inline const Names& names_of<QueryNamePrivacy>() {
+  static const Names names{"full", "domain", "hash", "none"};
+  return names;
+}
+template <>
+inline const Names& names_of<Right>() {
+  static const Names names{"watch", "acknowledge", "publish", "administer"};
+  return names;
+}
+template <>
 inline const Names& names_of<BatchingOptions::Profile>() {
   static const Names names{"default", "production", "high_volume", "low_latency"};
   return names;

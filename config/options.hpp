@@ -82,14 +82,33 @@ struct AuthOptions {
   friend bool operator==(const AuthOptions&, const AuthOptions&) = default;
 };
 
+// Both clearest first.
 enum class ClientAddressPrivacy : std::uint8_t { full, prefix, hash, none };
+enum class QueryNamePrivacy : std::uint8_t { full, domain, hash, none };
+
+struct PrivacyOptions {
+  ClientAddressPrivacy client_address = ClientAddressPrivacy::full;
+  QueryNamePrivacy query_name = QueryNamePrivacy::full;
+  friend bool operator==(const PrivacyOptions&, const PrivacyOptions&) = default;
+};
+
+// What a role may do. What it may see when it may watch is the rest of RoleOptions.
+enum class Right : std::uint8_t { watch, acknowledge, publish, administer };
+inline constexpr std::size_t kRightCount = 4;
 
 struct RoleOptions {
+  std::optional<std::vector<Right>> may;  // none: as the built-in role of that name, or watch
   std::vector<Category> categories;
   std::vector<EventType> types;
-  std::optional<Audience> audience;
+  std::optional<Audience> audience;  // none: as the built-in role of that name, or all
   std::string filter;
-  ClientAddressPrivacy client_address = ClientAddressPrivacy::full;
+  PrivacyOptions privacy;
+  struct Subscribe {
+    std::vector<Category> categories;
+    std::vector<EventType> types;
+    std::string filter;
+    friend bool operator==(const Subscribe&, const Subscribe&) = default;
+  } subscribe;
   friend bool operator==(const RoleOptions&, const RoleOptions&) = default;
 };
 
@@ -231,7 +250,7 @@ struct Options {
   AuthOptions auth;
   std::map<std::string, RoleOptions> roles;
   EventsOptions events;
-  ClientAddressPrivacy client_address = ClientAddressPrivacy::full;  // privacy.client_address
+  PrivacyOptions privacy;
   BatchingOptions batching;
   QueueOptions queues;
   RateLimitOptions rate_limit;

@@ -188,10 +188,9 @@ void add_auth(Table<Options>& table) {
       Make::duration(OPTION(auth.lockout.duration), "15m", {1s, 30 * kDay}, "How long the user stays out.", kNotBuilt));
   table.push_back(Make::keyed(
       OPTION(roles), role_table(), read_role_name, +[](const std::string& name) { return name; },
-      "Roles besides the built in admin, operator, viewer and publisher, or instead of them.",
+      "Roles besides the built-in admin, operator, viewer and publisher, or instead of them; see doc/roles.md.",
       "{helpdesk: {categories: [dns, security], privacy: {client_address: prefix}, "
-      "filter: 'view = \"internal\"'}}",
-      kNotBuilt));
+      "filter: 'view = \"internal\"'}}"));
 }
 
 void add_events(Table<Options>& table) {
@@ -220,10 +219,12 @@ void add_events(Table<Options>& table) {
       OPTION(events.types), type_override_table(), read_event_type,
       +[](const EventType& type) { return std::string(name_of(type)); }, "Changes to single types of events.",
       "{dns_query_failed: {priority: high}}"));
-  table.push_back(Make::enumeration(OPTION_AT("privacy.client_address", client_address), "full",
-                                    "How clients' addresses are kept and shown: whole; the /24 or /56 they are in; a "
-                                    "keyed hash; not at all.",
-                                    kNotBuilt));
+  table.push_back(Make::enumeration(OPTION(privacy.client_address), "full",
+                                    "How clients' addresses are kept and shown, to anybody: whole; the /24 or /56 "
+                                    "they are in; a hash whose key changes daily; not at all."));
+  table.push_back(Make::enumeration(OPTION(privacy.query_name), "full",
+                                    "How the names in queries are: whole; their last two labels; a hash whose key "
+                                    "changes daily; not at all."));
 }
 
 void add_delivery(Table<Options>& table) {

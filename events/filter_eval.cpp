@@ -1,11 +1,7 @@
 // Runs filter programs. See filter_program.hpp.
 //
 // Nothing here allocates except the comparison of an event's id and of a custom type's name by a pattern.
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 
 #include "events/dns_text.hpp"
 #include "events/filter_program.hpp"
@@ -225,37 +221,6 @@ Finding look_field(const Term& term, const Event& event, const StreamIdentity& s
 }
 
 }  // namespace
-
-bool parse_network(std::string_view text, Network& out) noexcept {
-  const std::size_t slash = text.find('/');
-  const std::string_view address = text.substr(0, slash);
-  char terminated[INET6_ADDRSTRLEN];
-  if (address.size() >= sizeof terminated || address.find('\0') != std::string_view::npos) return false;
-  address.copy(terminated, address.size());
-  terminated[address.size()] = '\0';
-  Network network;
-  network.family = address.find(':') == std::string_view::npos ? 4 : 6;
-  if (inet_pton(network.family == 4 ? AF_INET : AF_INET6, terminated, network.bytes.data()) != 1) return false;
-  const unsigned longest = network.family == 4 ? 32 : 128;
-  network.prefix = longest;
-  if (slash != std::string_view::npos) {
-    const char* const end = text.data() + text.size();
-    const auto result = std::from_chars(text.data() + slash + 1, end, network.prefix);
-    if (result.ec != std::errc() || result.ptr != end || network.prefix > longest) return false;
-  }
-  out = network;
-  return true;
-}
-
-bool contains(const Network& outer, const Network& inner) noexcept {
-  if (outer.family != inner.family || outer.prefix > inner.prefix) return false;
-  const std::size_t whole = outer.prefix / 8;
-  if (std::memcmp(outer.bytes.data(), inner.bytes.data(), whole) != 0) return false;
-  const unsigned rest = outer.prefix % 8;
-  if (rest == 0) return true;
-  const unsigned differing = static_cast<unsigned>(outer.bytes[whole] ^ inner.bytes[whole]);
-  return differing >> (8 - rest) == 0;
-}
 
 bool run(const Program& program, const Event& event, const StreamIdentity& stream) {
   bool value = false;

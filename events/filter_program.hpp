@@ -5,7 +5,6 @@
 // of threads may run it at once. Its size follows the expression's, which is bounded.
 #pragma once
 
-#include <array>
 #include <bitset>
 #include <cstdint>
 #include <string>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "events/event.hpp"
+#include "events/network.hpp"
 
 namespace bindcast::filter {
 
@@ -60,18 +60,6 @@ struct Literal {
   Scalar value;      // its text is not used
   std::string text;  // of a text
 };
-
-// Addresses that begin with the first `prefix` bits of `bytes`.
-struct Network {
-  int family = 4;  // 4 or 6
-  std::array<std::uint8_t, 16> bytes{};
-  unsigned prefix = 0;
-};
-
-// "192.0.2.0/24", "2001:db8::/32", or an address alone: then every bit counts. False when it is neither.
-[[nodiscard]] bool parse_network(std::string_view text, Network& out) noexcept;
-// Does `outer` hold all of `inner`?
-[[nodiscard]] bool contains(const Network& outer, const Network& inner) noexcept;
 
 // One comparison, for example `qname under "example.com"`.
 struct Term {

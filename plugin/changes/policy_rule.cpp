@@ -69,6 +69,38 @@ PolicyTrigger policy_trigger(std::string_view owner, std::string_view origin) {
   return {"qname", std::string(relative)};
 }
 
+std::optional<ClientIpRule> client_ip_rule(std::string_view owner) {
+  constexpr std::string_view kZone = "rpz-client-ip";
+  for (std::size_t dot = owner.find('.'); dot != std::string_view::npos; dot = owner.find('.', dot + 1)) {
+    const std::string_view label = owner.substr(dot + 1, kZone.size());
+    const std::string_view after = owner.substr(std::min(dot + 1 + kZone.size(), owner.size()));
+    if (!name_equal(label, kZone) || !(after.empty() || after.front() == '.')) continue;
+    ClientIpRule rule{.network = {}, .rest = owner.substr(dot)};
+    if (parse_network(prefix_text(owner.substr(0, dot)), rule.network)) return rule;
+    break;
+  }
+  return std::nullopt;
+}
+
+std::string owner_name(const ClientIpRule& rule) {
+  std::string address = address_text(rule.network);
+  std::vector<std::string_view> labels;
+  if (rule.network.family == 4) {
+    labels = split_labels(address);
+  } else {
+    // "2001:db8::" is "zz.db8.2001".
+    const std::size_t gap = address.find("::");
+    if (gap != std::string::npos) {
+      const bool first = gap == 0, last = gap + 2 == address.size();
+      address.replace(gap, 2, first && last ? "zz" : first ? "zz:" : last ? ":zz" : ":zz:");
+    }
+    std::ranges::replace(address, ':', '.');
+    labels = split_labels(address);
+  }
+  std::ranges::reverse(labels);
+  return std::to_string(rule.network.prefix) + "." + joined(labels, '.') + std::string(rule.rest);
+}
+
 std::string_view policy_action(std::string_view rtype, const std::vector<std::string>& rdata,
                                std::string_view owner_subject) {
   if (rtype != "CNAME" || rdata.size() != 1) return "local-data";

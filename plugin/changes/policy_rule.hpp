@@ -1,9 +1,12 @@
 // What a record of a response policy zone means (the BIND 9 ARM, "Response Policy Zones"). Pure; any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "events/network.hpp"
 
 namespace bindcast {
 
@@ -15,6 +18,14 @@ struct PolicyTrigger {
 };
 // `owner` and `origin` in presentation form without the final dot. The apex itself is no rule: empty `kind`.
 [[nodiscard]] PolicyTrigger policy_trigger(std::string_view owner, std::string_view origin);
+
+// The owner name of a client-ip rule taken apart, and put together again. Nothing: it is no such name.
+struct ClientIpRule {
+  Network network;        // "32.5.0.0.10" is 10.0.0.5/32
+  std::string_view rest;  // of the name, from ".rpz-client-ip" on
+};
+[[nodiscard]] std::optional<ClientIpRule> client_ip_rule(std::string_view owner);
+[[nodiscard]] std::string owner_name(const ClientIpRule& rule);
 
 // The action that an RRset stands for: nxdomain, nodata, drop, tcp-only, passthru, cname, local-data.
 [[nodiscard]] std::string_view policy_action(std::string_view rtype, const std::vector<std::string>& rdata,

@@ -412,10 +412,9 @@ Alerts::List::iterator Alerts::find(std::uint64_t offset) {
   return by_priority_.front().end();
 }
 
-std::optional<EventType> Alerts::type_of(std::uint64_t offset) {
+EventRef Alerts::event_of(std::uint64_t offset) {
   const auto alert = find(offset);
-  if (alert == by_priority_.front().end()) return std::nullopt;
-  return alert->event->type;
+  return alert == by_priority_.front().end() ? nullptr : alert->event;
 }
 
 void Alerts::for_each_open(const std::function<void(const Open&)>& callback) const {

@@ -118,8 +118,8 @@ class Alerts {
   // if that is set meanwhile, the expiry is noticed when the alert is next looked at.
   [[nodiscard]] std::int64_t due_us() const noexcept;
 
-  // Of the open alert that has an event of that offset; empty as below.
-  [[nodiscard]] std::optional<EventType> type_of(std::uint64_t offset);
+  // The latest event of the open alert that has an event of that offset; none as below.
+  [[nodiscard]] EventRef event_of(std::uint64_t offset);
   // Ends the alert that has an event of that offset. Empty: none that is open, or no longer known to be of it.
   [[nodiscard]] std::optional<Acknowledged> acknowledge(std::uint64_t offset, Now now);
 

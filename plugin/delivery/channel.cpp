@@ -42,7 +42,7 @@ std::string Wish::key() const {
   for (const std::string& part : parts) key += std::to_string(part.size()) + ':' + part;
   const BatchingOptions& b = packing.batching;
   const CompressionOptions& c = b.compression;
-  key += sees_admin_events ? 'a' : '-';
+  if (sight) key += std::to_string(sight->key().size()) + ':' + sight->key();
   key += fold ? 'f' : '-';
   key += static_cast<char>('0' + static_cast<int>(packing.format));
   // Of a client that gets no batches, only the compression matters.
@@ -71,7 +71,7 @@ Channel::Channel(Channels& house, Wish wish)
       excess_(groups_for(house.queue_options_)) {
   bucket_.configure(house.rate_limit_.events_per_second, house.rate_limit_.burst);
   subscriptions = wish_.subscriptions;
-  sees_admin_events = wish_.sees_admin_events;
+  sight = wish_.sight ? wish_.sight : std::make_shared<const Sight>();
   standings_changed();
   house_.hub_.add_subscriber(*this);
 }
@@ -118,6 +118,11 @@ void Channel::deliver(const EncodedRef& event, Now now) {
   if (failed_) return;
   ++matched_;
   arrivals_.add(1, now);
+  if (event->for_one_user && !sight->all_targets()) {
+    push_to_its_user(event, now);
+    change_standings(now);
+    return;
+  }
   if (bypasses(event->priority)) {
     push_single(event, true, now);
     change_standings(now);
@@ -133,6 +138,17 @@ void Channel::deliver(const EncodedRef& event, Now now) {
   }
   enqueue(event, now);
   if (!changing_.empty()) change_standings(now);
+}
+
+// To that user's connections alone; the others share the channel, but not this event.
+void Channel::push_to_its_user(const EncodedRef& event, Now now) {
+  const bool urgent = bypasses(event->priority);
+  if (!urgent)
+    while (!open_.empty()) seal(wish_.packing.batching.max_batch_size, now);  // what came before must not follow it
+  for (const Clients* clients : {&in_step_, &behind_, &full_})
+    for (ClientQueue* client : *clients)
+      if (client->user() == event->event->target_user_id && !client->offer(event, urgent, now) && clients != &full_)
+        look_at(*client, true);
 }
 
 void Channel::limited(const EncodedRef& event, Now now) {
@@ -332,7 +348,7 @@ void Channel::pass_by(EventType type, std::uint64_t count, std::uint64_t first_o
 
 bool Channel::only_counts(EventType type, Priority priority, Severity severity) const noexcept {
   if (failed_ || full_.empty() || clients() != full_.size() || house_.rate_limit_.events_per_second != 0 ||
-      !passes(priority))
+      !passes(priority) || !sight->whole_types().test(static_cast<std::size_t>(type)))
     return false;
   return std::ranges::any_of(subscriptions, [&](const Subscription& s) {
     return s.covers(type) && s.filter.matches_everything() && priority >= s.min_priority &&

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,8 +36,8 @@ class Channels;
 // What a client wants. Clients whose wishes have the same key share a channel.
 struct Wish {
   std::vector<Subscription> subscriptions;
-  bool sees_admin_events = false;
-  bool fold = true;  // like queries may be folded when there are too many
+  std::shared_ptr<const Sight> sight;  // none: it sees nothing
+  bool fold = true;                    // like queries may be folded when there are too many
   Packing packing;
   [[nodiscard]] std::string key() const;
 };
@@ -93,6 +94,7 @@ class Channel : public Subscriber {
   };
   using Clients = std::vector<ClientQueue*>;
 
+  void push_to_its_user(const EncodedRef& event, Now now);
   [[nodiscard]] bool bypasses(Priority priority) const noexcept;
   void limited(const EncodedRef& event, Now now);
   void enqueue(const EncodedRef& event, Now now);

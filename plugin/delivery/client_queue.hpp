@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/options.hpp"
@@ -69,6 +71,10 @@ class ClientQueue {
   void configure(const QueueOptions& options);
   void pack_as(const Packing& packing) { packing_ = packing; }
   [[nodiscard]] const Packing& packing() const noexcept { return packing_; }
+
+  // Whose it is, for events that are for one user.
+  void belongs_to(std::string_view user) { user_ = user; }
+  [[nodiscard]] const std::string& user() const noexcept { return user_; }
 
   // ── What comes in ──
   // A frame, as it is if there is room, else what of it the policy lets in. `urgent`: ahead of what waits. False when
@@ -138,6 +144,7 @@ class ClientQueue {
   QueueOptions options_;
   Packing packing_;
   std::function<void()> ready_;
+  std::string user_;
 
   Lane urgent_, backlog_, normal_;
   std::size_t size_ = 0, bytes_ = 0;                       // of urgent_ and normal_

@@ -10,6 +10,7 @@ EncodedRef EventEncoder::encode(const Event& event, EventRef kept, std::uint64_t
   auto made = std::make_shared<EncodedEvent>();
   made->type = event.type;
   made->priority = event.priority;
+  made->for_one_user = !event.target_user_id.empty();
   made->offset = event.offset;
   made->folded = folded;
   made->held = HeldBytes(held_, sizeof(EncodedEvent) + text.size() + (kept ? kept->bytes() : 0));

@@ -41,6 +41,7 @@ struct EncodedEvent {
 
   EventType type = EventType::custom_event;
   Priority priority = Priority::normal;
+  bool for_one_user = false;  // it has a target; then it holds its event
   std::uint64_t offset = 0;
   std::uint64_t folded = 0;  // how many events this one stands for that will not come themselves; 0: for itself
   EventRef event;            // of durable events, and where a subscriber needs it (Subscriber::needs_events); else none

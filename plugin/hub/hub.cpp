@@ -36,6 +36,7 @@ void Hub::configure(const Options& options) {
   if (Filter::compile(options.events.filter, filter, error)) global_filter_ = std::move(filter);
   overrides_.fill(TypeOverride{});
   for (const auto& [type, change] : options.events.types) overrides_[index_of(type)] = change;
+  privacy_ = options.privacy;
   subscriptions_changed();
 }
 
@@ -62,15 +63,11 @@ void Hub::remove_subscriber(Subscriber& subscriber) {
   }
 }
 
-Audience Hub::audience(EventType type) const noexcept {
-  return overrides_[index_of(type)].audience.value_or(type_info(type).audience);
-}
-
 void Hub::enlist(Subscriber& subscriber) {
   subscriber.takes_.reset();
   for (std::size_t i = 0; i < kEventTypeCount; ++i) {
     const auto type = static_cast<EventType>(i);
-    if (!overrides_[i].enabled || !visible(type, subscriber.sees_admin_events)) continue;
+    if (!overrides_[i].enabled || !subscriber.sight->types().test(i)) continue;
     if (std::ranges::none_of(subscriber.subscriptions, [&](const Subscription& s) { return s.covers(type); })) continue;
     subscriber.takes_.set(i);
     by_type_[i].push_back(&subscriber);
@@ -84,14 +81,17 @@ void Hub::subscriptions_changed() {
   for (Subscriber* subscriber : subscribers_) enlist(*subscriber);
 }
 
-bool Hub::admit(Event& event) {
+bool Hub::admit(Event& event, Now now) {
   const TypeOverride& change = overrides_[index_of(event.type)];
   if (!change.enabled) return false;
   if (change.priority) event.priority = *change.priority;
   if (change.severity) event.severity = *change.severity;
+  const bool passes = global_filter_.matches_everything() || global_filter_.matches(event, identity_);
+  masker_.mask(event, privacy_, now);
+  // They learn from what the filter refuses, too.
   for (const auto& processor : processors_)
     if (!processor->process(event)) return false;
-  return global_filter_.matches_everything() || global_filter_.matches(event, identity_);
+  return passes;
 }
 
 void Hub::stamp(Event& event, Now now) {
@@ -108,7 +108,7 @@ std::uint64_t Hub::emit(Event&& event, Now now) noexcept {
   const bool done = faults_.contain([&] {
     if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
     if (event.source_service.empty()) event.source_service = identity_.service;
-    if (!admit(event)) {
+    if (!admit(event, now)) {
       ++statistics_.events_filtered;
       return;
     }
@@ -116,7 +116,7 @@ std::uint64_t Hub::emit(Event&& event, Now now) noexcept {
     ++statistics_.events_processed;
     offset = event.offset;
     const auto& takers = by_type_[index_of(event.type)];
-    if (type_info(event.type).klass == Class::durable ||
+    if (type_info(event.type).klass == Class::durable || !event.target_user_id.empty() ||
         std::ranges::any_of(takers, [](const Subscriber* taker) { return taker->needs_events; })) {
       const auto kept = std::make_shared<const Event>(std::move(event));
       told = true;
@@ -143,9 +143,10 @@ void Hub::tell_lost(Subscriber& subscriber, DropReason reason, EventType type, s
 // A subscription without sampling wins: then the event stands for itself alone.
 Hub::Taken Hub::wants(Subscriber& subscriber, const Event& event) {
   Taken taken;
+  const bool samples = event.target_user_id.empty();  // what is for one user stands for nothing else
   for (Subscription& s : subscriber.subscriptions) {
     if (!s.matches(event, identity_)) continue;
-    if (s.sample <= 1) return {.sample = 1, .sampled_out = false};
+    if (s.sample <= 1 || !samples) return {.sample = 1, .sampled_out = false};
     if (s.seen++ % s.sample != 0)
       taken.sampled_out = true;
     else if (taken.sample == 0)
@@ -156,24 +157,26 @@ Hub::Taken Hub::wants(Subscriber& subscriber, const Event& event) {
 }
 
 void Hub::route(const Event& event, const EventRef& kept, Now now) {
-  EncodedRef encoded;
-  const auto encode = [&]() -> const EncodedRef& {
-    if (!encoded) encoded = encoder_.encode(event, kept);
-    return encoded;
-  };
-  const bool remembered =
-      type_info(event.type).klass != Class::durable || faults_.contain([&] { recent_.push(encode()); });
+  EventForms forms(encoder_, masker_, event, kept, now);
+  const bool remembered = type_info(event.type).klass != Class::durable ||
+                          faults_.contain([&] { recent_.push(forms.encoded(forms.full())); });
   if (!remembered) ++statistics_.events_failed;
   for (Subscriber* subscriber : by_type_[index_of(event.type)]) {
     Taken taken;
     EncodedRef made;
     // Where there is no memory for the event, it is lost to this subscriber alone, and told.
     const bool known = faults_.contain([&] {
-      taken = wants(*subscriber, event);
+      EventForms::Form* form = &forms.full();
+      if (!subscriber->sight->clear_types().test(index_of(event.type))) {
+        const auto clearness = subscriber->sight->look(event, identity_);
+        if (!clearness) return;
+        form = &forms.masked(*clearness);
+      }
+      taken = wants(*subscriber, *form->event);
       if (taken.sample == 1) {
-        made = encode();
+        made = forms.encoded(*form);
       } else if (taken.sample > 1) {
-        auto stamped = std::make_shared<Event>(event);
+        auto stamped = std::make_shared<Event>(*form->event);
         stamped->sampled *= taken.sample;
         made = encoder_.encode(*stamped, stamped);
       }

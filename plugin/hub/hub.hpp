@@ -1,4 +1,7 @@
-// The hub: every event passes here once. Processors, the global filter, routing to subscribers.
+// The hub: every event passes here once. The global filter, the privacy of all, processors, routing to subscribers.
+//
+// What `privacy` masks is masked before anything is kept or counted. Only events.filter still sees all of an event; it
+// has its word before.
 //
 // Loop thread only. Subscribers are borrowed: they remove themselves before they die. An event is turned into JSON at
 // most once, however many subscribers take it (EncodedEvent).
@@ -20,7 +23,10 @@
 #include "plugin/clock.hpp"
 #include "plugin/faults.hpp"
 #include "plugin/hub/encoded_event.hpp"
+#include "plugin/hub/event_forms.hpp"
+#include "plugin/hub/masker.hpp"
 #include "plugin/hub/recent_events.hpp"
+#include "plugin/hub/sight.hpp"
 #include "plugin/hub/statistics.hpp"
 
 namespace bindcast {
@@ -56,7 +62,8 @@ struct Subscription {
 class Subscriber {
  public:
   virtual ~Subscriber() = default;
-  // An event that one of the subscriptions asked for, once. Must not change the hub's set of subscribers.
+  // An event that one of the subscriptions asked for, once, in the form in which its sight shows it. Must not change
+  // the hub's set of subscribers.
   virtual void deliver(const EncodedRef& event, Now now) = 0;
   // Events that a subscription asked for and that will not come.
   virtual void lost(DropReason reason, EventType type, std::uint64_t count, Now now) = 0;
@@ -70,12 +77,12 @@ class Subscriber {
   virtual void failed() noexcept = 0;
 
   std::vector<Subscription> subscriptions;  // set before Hub::add_subscriber; after a change call subscriptions_changed
-  bool sees_admin_events = false;           // Audience::admin events too
-  bool needs_events = false;                // EncodedEvent::event, not only its JSON; may change at any time
+  std::shared_ptr<const Sight> sight = Sight::everything();  // never null; a change is one of the subscriptions too
+  bool needs_events = false;  // EncodedEvent::event, not only its JSON; may change at any time
 
  private:
   friend class Hub;
-  std::bitset<kEventTypeCount> takes_;  // the types that may come, audience respected
+  EventTypes takes_;  // the types that may come, as far as it sees them
 };
 
 // The stream of the process before this one.
@@ -92,7 +99,7 @@ class Hub {
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
-  // Takes the options that matter here: events.filter, events.types.
+  // Takes the options that matter here: events.filter, events.types, privacy.
   void configure(const Options& options);
   void follow(Predecessor predecessor) { predecessor_ = std::move(predecessor); }
   [[nodiscard]] const Predecessor& predecessor() const noexcept { return predecessor_; }
@@ -127,11 +134,8 @@ class Hub {
 
   // Is anybody interested in this type now? Kept up to date by subscriptions_changed.
   [[nodiscard]] bool wanted(EventType type) const noexcept { return wanted_[static_cast<std::size_t>(type)]; }
-
-  // May somebody who sees admin events, or who does not, see events of that type at all?
-  [[nodiscard]] bool visible(EventType type, bool sees_admin_events) const noexcept {
-    return sees_admin_events || audience(type) == Audience::all;
-  }
+  // For what is masked outside of events, or for one viewer.
+  [[nodiscard]] Masker& masker() noexcept { return masker_; }
   [[nodiscard]] const RecentEvents& recent() const noexcept { return recent_; }
   [[nodiscard]] const StreamIdentity& identity() const noexcept { return identity_; }
   [[nodiscard]] std::uint64_t last_offset() const noexcept { return last_offset_; }
@@ -141,12 +145,10 @@ class Hub {
   [[nodiscard]] Faults& faults() noexcept { return faults_; }
   [[nodiscard]] const Faults& faults() const noexcept { return faults_; }
   [[nodiscard]] const std::vector<Subscriber*>& subscribers() const noexcept { return subscribers_; }
-  // The effective audience of a type: the table's unless the configuration says otherwise.
-  [[nodiscard]] Audience audience(EventType type) const noexcept;
   void tick(Now now);  // once a second: rates
 
  private:
-  bool admit(Event& event);
+  bool admit(Event& event, Now now);
   // How a subscriber takes an event: 0: not at all, N: for N like it.
   struct Taken {
     std::uint32_t sample = 0;
@@ -161,11 +163,13 @@ class Hub {
   StreamIdentity identity_;
   Predecessor predecessor_;
   EventEncoder encoder_;
+  Masker masker_;
   Filter global_filter_;
+  PrivacyOptions privacy_;
   std::array<TypeOverride, kEventTypeCount> overrides_{};
   std::vector<std::unique_ptr<Processor>> processors_;
   std::vector<Subscriber*> subscribers_;
-  std::array<std::vector<Subscriber*>, kEventTypeCount> by_type_;  // who may want a type, audience respected
+  std::array<std::vector<Subscriber*>, kEventTypeCount> by_type_;  // who may want a type, and may see it
   std::bitset<kEventTypeCount> wanted_;
   std::function<void(Now)> collect_counts_;
   RecentEvents recent_;

@@ -25,7 +25,7 @@ void Server::serve_endpoints() {
   });
   exchanges_.serve("GET", "/api/v1/status", [this](HttpRequest&& request, const Reply& reply, Now now) {
     const auto user = user_of(request);
-    if (!user || !user->may_watch())
+    if (!user || !roles_.may(*user, Right::watch))
       reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
     else
       reply(json_answer(status(now)));

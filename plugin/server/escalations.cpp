@@ -34,7 +34,6 @@ bool may_ask(EventType type, const Options& options) {
 
 Escalations::Escalations(Hub& hub, const Options& options, Ways ways, std::function<double()> random)
     : hub_(hub), ways_(std::move(ways)), alerts_(std::move(random)) {
-  sees_admin_events = true;
   needs_events = true;
   hub_.add_subscriber(*this);
   configure(options);
@@ -69,18 +68,24 @@ void Escalations::run(Now now) {
   for (const Alerts::Action& action : alerts_.due(now)) hub_.faults().contain([&] { perform(action, now); });
 }
 
+EventForms Escalations::forms_of(const EventRef& event, Now now) {
+  return {hub_.encoder(), hub_.masker(), *event, event, now};
+}
+
 void Escalations::perform(const Alerts::Action& action, Now now) {
   std::uint64_t clients = 0;
   if (action.sends()) {
-    const EncodedRef encoded = hub_.encoder().encode(*action.event, action.event);
+    EventForms forms = forms_of(action.event, now);
     ways_.each_session([&](Session& session) {
-      if (!session.may_see(action.event->type)) return;
-      const bool subscribed = session.subscribed_to(*action.event);
+      const auto clearness = session.look(*action.event);
+      if (!clearness) return;
+      EventForms::Form& form = forms.masked(*clearness);
+      const bool subscribed = session.subscribed_to(*form.event);
       const bool has_role = has_any_role(session, action.roles);
       using enum Alerts::Action::To;
       if (!(action.to == everybody ? subscribed || has_role : action.to == roles ? has_role : has_role && !subscribed))
         return;
-      session.send_again(encoded, now);
+      session.send_again(forms.encoded(form), now);
       ++clients;
     });
   }
@@ -150,15 +155,18 @@ void Escalations::webhook_told(const WebhookOutcome& outcome, Now now) {
 }
 
 void Escalations::welcome(Session& session, const Subscription* made, Now now) {
-  std::vector<EventRef> meant;
+  std::vector<EncodedRef> meant;
   alerts_.for_each_open([&](const Alerts::Open& open) {
-    if (open.given_up || !session.may_see(open.event->type)) return;
+    const auto clearness = session.look(*open.event);
+    if (open.given_up || !clearness) return;
+    EventForms forms = forms_of(open.event, now);
+    EventForms::Form& form = forms.masked(*clearness);
     // By its role it got it when it came; by its subscription only now.
     const bool by_role = has_any_role(session, open.roles);
-    if (made == nullptr ? by_role : !by_role && made->matches(*open.event, hub_.identity()))
-      meant.push_back(open.event);
+    if (made == nullptr ? by_role : !by_role && made->matches(*form.event, hub_.identity()))
+      meant.push_back(forms.encoded(form));
   });
-  for (const EventRef& event : meant) session.send_again(hub_.encoder().encode(*event, event), now);
+  for (const EncodedRef& event : meant) session.send_again(event, now);
 }
 
 std::vector<std::uint64_t> Escalations::acknowledge(const std::vector<std::uint64_t>& offsets, Session& by,
@@ -168,8 +176,8 @@ std::vector<std::uint64_t> Escalations::acknowledge(const std::vector<std::uint6
   std::vector<std::uint64_t> ended;
   for (const std::uint64_t offset : offsets) {
     if (std::ranges::find(ended, offset) != ended.end()) continue;
-    const auto type = alerts_.type_of(offset);
-    const auto done = type && by.may_see(*type) ? alerts_.acknowledge(offset, now) : std::nullopt;
+    const EventRef meant = alerts_.event_of(offset);
+    const auto done = meant && by.look(*meant) ? alerts_.acknowledge(offset, now) : std::nullopt;
     if (!done) {
       unknown.push_back(offset);
       continue;
@@ -188,7 +196,7 @@ std::vector<std::uint64_t> Escalations::acknowledge(const std::vector<std::uint6
     set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(done->open_for_us)));
     const std::string text = server_message("acknowledged", now, {}, data);
     ways_.each_session([&](Session& session) {
-      if (&session != &by && session.may_see(done->event->type)) session.tell(text);
+      if (&session != &by && session.look(*done->event)) session.tell(text);
     });
 
     Event event = make_event(EventType::notification_acknowledged);

@@ -57,6 +57,7 @@ class Escalations : public Subscriber {
   [[nodiscard]] std::size_t open() const noexcept { return alerts_.open(); }
 
  private:
+  [[nodiscard]] EventForms forms_of(const EventRef& event, Now now);
   void perform(const Alerts::Action& action, Now now);
   void notify(const Alerts::Action& action, std::size_t step, std::uint64_t clients, Now now);
   void post(const Alerts::Action& action, std::size_t step, Now now);

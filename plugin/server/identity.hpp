@@ -16,10 +16,6 @@ struct User {
   std::string name;
   std::vector<std::string> roles;
   [[nodiscard]] bool has_role(std::string_view role) const;
-  [[nodiscard]] bool is_admin() const { return has_role("admin"); }
-  [[nodiscard]] bool may_acknowledge() const { return is_admin() || has_role("operator"); }
-  // Events and status. Not the role publisher, nor one of the configuration's own, whose restrictions are not kept yet.
-  [[nodiscard]] bool may_watch() const { return is_admin() || has_role("operator") || has_role("viewer"); }
 };
 
 class Identity {

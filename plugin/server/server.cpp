@@ -120,6 +120,8 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
     : loop_(loop),
       log_(std::move(log)),
       identity_(options.auth, state_dir, log_),
+      roles_(options),
+      audit_(hub),
       channels_(hub, options),
       webhooks_(loop, log_, hub.faults(),
                 [this](const WebhookOutcome& outcome, Now now) { escalations_.webhook_told(outcome, now); }),
@@ -136,6 +138,8 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
               .channels = channels_,
               .escalations = escalations_,
               .identity = identity_,
+              .roles = roles_,
+              .audit = audit_,
               .options = options,
               .status = [this](Now now) { return status(now); },
               .sessions_of =
@@ -328,6 +332,7 @@ void Server::resume_accepting(Now now) {
 void Server::apply(const Options& options) {
   shared_.options = options;
   identity_.configure(options.auth);
+  roles_.configure(options);
   channels_.configure(options);
   webhooks_.configure(options.retry);
   escalations_.configure(options);
@@ -581,6 +586,7 @@ void Server::tick(Now now) {
   if (context_ == nullptr || shutting_down_) return;
   Faults& faults = shared_.hub.faults();
   faults.contain([&] { identity_.tick(); });
+  faults.contain([&] { audit_.tick(now); });
   faults.contain([&] { escalations_.tick(now); });
   faults.contain([&] { open_due(now); });
   faults.contain([&] { resume_accepting(now); });
@@ -617,6 +623,7 @@ void Server::kill(lws* wsi) {
 void Server::begin_shutdown() {
   shutting_down_ = true;
   listeners_.clear();
+  shared_.hub.faults().contain([&] { audit_.tick(read_clock(), true); });
   channels_.flush(read_clock());
   for (const auto& entry : connections_) {
     // What the client is owed goes out first: next() is asked before the close.

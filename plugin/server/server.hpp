@@ -117,6 +117,8 @@ class Server {
   uv_loop_t* loop_;
   Log log_;
   Identity identity_;
+  Roles roles_;
+  Audit audit_;
   Channels channels_;
   Webhooks webhooks_;
   Escalations escalations_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/names.hpp"
 #include "plugin/version.hpp"
 
 namespace bindcast {
@@ -43,6 +44,9 @@ void Session::admit(const User& user, Now now) {
     return;
   }
   user_ = user;
+  sight_ = shared_.roles.sight(user);
+  queue_.belongs_to(user.name);
+  subscriptions_ = shared_.roles.subscriptions(user);
   emitted_before_ = shared_.hub.statistics().events_offered();
 
   Json data(json_object());
@@ -65,7 +69,24 @@ void Session::admit(const User& user, Now now) {
   reply("connection_established", ClientMessage{}, data, now);
   emit_connection_event(EventType::connection_established, now,
                         [this](Fields& fields) { fields.add("subprotocol", subprotocol_of(format_)); });
+  enter_channel(now);
   shared_.escalations.welcome(*this, nullptr, now);
+  for (const Subscription& made : subscriptions_) {
+    shared_.escalations.welcome(*this, &made, now);
+    tell_subscribed(EventType::subscription_created, made, now);
+  }
+}
+
+bool Session::permitted(Right right, const ClientMessage& message, Now now) {
+  if (may(right)) return true;
+  deny("none of your roles may " + std::string(name_of(right)), {}, message, {}, now);
+  return false;
+}
+
+void Session::deny(std::string_view text, std::string_view subject, const ClientMessage& message, Json details,
+                   Now now) {
+  error("PERMISSION_DENIED", text, message.id, std::move(details), now);
+  shared_.audit.refused({.user = user_->name, .client = peer_, .action = message.type, .subject = subject}, now);
 }
 
 void Session::refuse(int code, std::string_view reason, Now now) {
@@ -113,8 +134,9 @@ void Session::close(int code, std::string reason) {
   ready_();
 }
 
-bool Session::may_see(EventType type) const {
-  return user_ && user_->may_watch() && shared_.hub.visible(type, user_->is_admin());
+std::optional<PrivacyOptions> Session::look(const Event& event) const {
+  if (!user_ || !sight_->meant_for(user_->name, event)) return std::nullopt;
+  return sight_->look(event, shared_.hub.identity());
 }
 
 bool Session::subscribed_to(const Event& event) const {
@@ -136,7 +158,7 @@ void Session::queue_ready() {
 void Session::enter_channel(Now now) {
   shared_.channels.enter(queue_,
                          {.subscriptions = subscriptions_,
-                          .sees_admin_events = user_->is_admin(),
+                          .sight = sight_,
                           .fold = fold_,
                           .packing = {.format = format_,
                                       .batches = batches_,
@@ -146,7 +168,9 @@ void Session::enter_channel(Now now) {
 
 void Session::options_changed(Now now) {
   queue_.configure(shared_.options.queues);
-  if (admitted() && !close_) enter_channel(now);
+  if (!admitted()) return;
+  sight_ = shared_.roles.sight(*user_);
+  if (!close_) enter_channel(now);
 }
 
 void Session::flush() {

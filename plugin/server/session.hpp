@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,9 +17,11 @@
 #include "plugin/delivery/channels.hpp"
 #include "plugin/delivery/client_queue.hpp"
 #include "plugin/hub/hub.hpp"
+#include "plugin/server/audit.hpp"
 #include "plugin/server/escalations.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/messages.hpp"
+#include "plugin/server/roles.hpp"
 
 namespace bindcast {
 
@@ -43,6 +46,8 @@ struct SessionShared {
   Channels& channels;
   Escalations& escalations;
   Identity& identity;
+  Roles& roles;
+  Audit& audit;
   Options options;
   std::function<Json(Now)> status;                                // the object of get_status
   std::function<std::size_t(std::string_view user)> sessions_of;  // admitted sessions of a user
@@ -98,8 +103,9 @@ class Session {
   [[nodiscard]] std::string_view user_name() const noexcept { return user_ ? std::string_view(user_->name) : ""; }
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const noexcept { return subscriptions_; }
   [[nodiscard]] bool has_role(std::string_view role) const { return user_ && user_->has_role(role); }
-  // May it have events of that type at all, and has it asked for this one?
-  [[nodiscard]] bool may_see(EventType type) const;
+  // How clearly may the client see an event? Nothing: not at all.
+  [[nodiscard]] std::optional<PrivacyOptions> look(const Event& event) const;
+  // Has it asked for this one, in the form in which it may see it?
   [[nodiscard]] bool subscribed_to(const Event& event) const;
 
   // An event that wants an acknowledgement, once more, ahead of what waits.
@@ -127,11 +133,16 @@ class Session {
   void pong(const ClientMessage& message, Now now);
   void accept_pong(const ClientMessage& message, Now now);
 
+  [[nodiscard]] bool may(Right right) const { return shared_.roles.may(*user_, right); }
+  // Else it is told why not, and so are the admins.
+  [[nodiscard]] bool permitted(Right right, const ClientMessage& message, Now now);
+  void deny(std::string_view text, std::string_view subject, const ClientMessage& message, Json details, Now now);
   void admit(const User& user, Now now);
   void refuse(int code, std::string_view reason, Now now);
   void reply(std::string_view type, const ClientMessage& message, const Json& data, Now now);
   void error(std::string_view code, std::string_view text, std::string_view reply_to, Json details, Now now);
   void emit_connection_event(EventType type, Now now, const std::function<void(Fields&)>& add);
+  void tell_subscribed(EventType type, const Subscription& made, Now now);
   void replay(Subscription& subscription, std::uint64_t since, Now now);
   void tell_restart(std::uint64_t missed);
   void push_reply(std::string text);
@@ -145,6 +156,7 @@ class Session {
   const Format format_;
   std::function<void()> ready_;
   std::optional<User> user_;
+  std::shared_ptr<const Sight> sight_;  // the user's
   std::int64_t authentication_deadline_us_ = 0;
   std::vector<Subscription> subscriptions_;
   bool batches_;

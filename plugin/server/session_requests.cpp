@@ -109,6 +109,13 @@ std::optional<std::uint64_t> missed_since(std::string_view id, const Hub& hub) {
   return known && before.ended ? noted : std::max<std::uint64_t>(noted, 1);
 }
 
+EventTypes types_in(Category category) {
+  EventTypes types;
+  for (std::size_t i = 0; i < kEventTypeCount; ++i)
+    types.set(i, type_info(static_cast<EventType>(i)).category == category);
+  return types;
+}
+
 // Every type that the subscription covers by name, so that single ones can be taken away.
 void expand(Subscription& subscription) {
   for (std::size_t i = 0; i < kEventTypeCount; ++i)
@@ -149,10 +156,7 @@ void Session::authenticate(const ClientMessage& message, Now now) {
 }
 
 void Session::subscribe(const ClientMessage& message, Now now) {
-  if (!user_->may_watch()) {
-    error("PERMISSION_DENIED", "subscribing needs the role admin, operator or viewer", message.id, {}, now);
-    return;
-  }
+  if (!permitted(Right::watch, message, now)) return;
   const json_t* data = message.data.get();
   const std::string name(text_member(data, "name"));
   if (name.size() > 64) {
@@ -175,15 +179,16 @@ void Session::subscribe(const ClientMessage& message, Now now) {
 
   Json errors(json_array());
   std::size_t asked = 0, taken = 0;
-  bool forbidden = false;
+  std::string forbidden;  // the first name that the roles do not let see
+  const auto forbid = [&forbidden](std::string_view what) -> std::string {
+    if (forbidden.empty()) forbidden = what;
+    return "PERMISSION_DENIED: none of your roles lets you see it";
+  };
   read_names(data, "event_types", errors.get(), [&](std::string_view text) -> std::string {
     ++asked;
     const auto type = type_from(text);
     if (!type) return "unknown event type";
-    if (!shared_.hub.visible(*type, user_->is_admin())) {
-      forbidden = true;
-      return "PERMISSION_DENIED: only for the role admin";
-    }
+    if (!sight_->types().test(static_cast<std::size_t>(*type))) return forbid(text);
     made.types.set(static_cast<std::size_t>(*type));
     ++taken;
     return {};
@@ -192,6 +197,7 @@ void Session::subscribe(const ClientMessage& message, Now now) {
     ++asked;
     const auto category = category_from(text);
     if (!category) return "unknown category";
+    if ((sight_->types() & types_in(*category)).none()) return forbid(text);
     made.categories.set(static_cast<std::size_t>(*category));
     ++taken;
     return {};
@@ -199,7 +205,10 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   const auto fail = [&](std::string_view text, Json details) {
     if (!details) details.reset(json_object());
     if (json_array_size(errors.get()) != 0) set_json(details.get(), "errors", Json(json_incref(errors.get())));
-    error(forbidden ? "PERMISSION_DENIED" : "SUBSCRIPTION_FAILED", text, message.id, std::move(details), now);
+    if (forbidden.empty())
+      error("SUBSCRIPTION_FAILED", text, message.id, std::move(details), now);
+    else
+      deny(text, forbidden, message, std::move(details), now);
   };
   if (taken == 0 && (asked != 0 || json_array_size(errors.get()) != 0)) {
     fail("none of the names can be subscribed to", {});
@@ -266,8 +275,12 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   shared_.escalations.welcome(*this, &made, now);
   if (missed_before != 0) tell_restart(missed_before);
   if (since) replay(made, *since, now);
-  emit_connection_event(created ? EventType::subscription_created : EventType::subscription_updated, now,
-                        [&](Fields& fields) { fields.add("name", name).add("filter", made.filter.expression()); });
+  tell_subscribed(created ? EventType::subscription_created : EventType::subscription_updated, made, now);
+}
+
+void Session::tell_subscribed(EventType type, const Subscription& made, Now now) {
+  emit_connection_event(type, now,
+                        [&](Fields& fields) { fields.add("name", made.name).add("filter", made.filter.expression()); });
 }
 
 // Of what a process before this one told, only the number is known.
@@ -281,7 +294,7 @@ void Session::tell_restart(std::uint64_t missed) {
 // What the subscription would have had since then, as far as it is remembered. Of what is not, nobody knows which
 // events the subscription would have had, so the count is the most that it can be.
 void Session::replay(Subscription& subscription, std::uint64_t since, Now now) {
-  const Hub& hub = shared_.hub;
+  Hub& hub = shared_.hub;
   if (const std::uint64_t forgotten = hub.recent().forgotten_through(); forgotten > since) {
     Gap gap;
     gap.reason = DropReason::retention;
@@ -293,9 +306,12 @@ void Session::replay(Subscription& subscription, std::uint64_t since, Now now) {
   std::vector<EncodedRef> events;
   for (const EncodedRef& event : hub.recent().events()) {
     const Event& e = *event->event;
-    if (e.expires_at_us != 0 && e.expires_at_us <= now.wall_us) continue;
-    if (e.offset > since && hub.visible(e.type, user_->is_admin()) && subscription.matches(e, hub.identity()))
-      events.push_back(event);
+    if (e.offset <= since || (e.expires_at_us != 0 && e.expires_at_us <= now.wall_us)) continue;
+    const auto clearness = look(e);
+    if (!clearness) continue;
+    EventForms forms(hub.encoder(), hub.masker(), event, now);
+    EventForms::Form& form = forms.masked(*clearness);
+    if (subscription.matches(*form.event, hub.identity())) events.push_back(forms.encoded(form));
   }
   queue_.replay(std::move(events), now);
 }
@@ -323,9 +339,7 @@ void Session::unsubscribe(const ClientMessage& message, Now now) {
     read_names(data, "categories", errors.get(), [&](std::string_view text) -> std::string {
       const auto category = category_from(text);
       if (!category) return "unknown category";
-      for (Subscription& s : subscriptions_)
-        for (std::size_t i = 0; i < kEventTypeCount; ++i)
-          if (type_info(static_cast<EventType>(i)).category == *category) s.types.reset(i);
+      for (Subscription& s : subscriptions_) s.types &= ~types_in(*category);
       return {};
     });
     // Nothing named would mean every event.
@@ -432,10 +446,7 @@ void Session::set_preferences(const ClientMessage& message, Now now) {
 }
 
 void Session::acknowledge(const ClientMessage& message, Now now) {
-  if (!user_->may_acknowledge()) {
-    error("PERMISSION_DENIED", "acknowledging needs the role admin or operator", message.id, {}, now);
-    return;
-  }
+  if (!permitted(Right::acknowledge, message, now)) return;
   const json_t* data = message.data.get();
   const json_t* list = json_object_get(data, "ids");
   const json_t* note = json_object_get(data, "note");
@@ -478,10 +489,7 @@ void Session::acknowledge(const ClientMessage& message, Now now) {
 }
 
 void Session::tell_status(const ClientMessage& message, Now now) {
-  if (!user_->may_watch()) {
-    error("PERMISSION_DENIED", "the status needs the role admin, operator or viewer", message.id, {}, now);
-    return;
-  }
+  if (!permitted(Right::watch, message, now)) return;
   reply("status", message, shared_.status(now), now);
 }
 
@@ -506,8 +514,8 @@ void Session::tell_statistics(const ClientMessage& message, Now now) {
   Json answer(json_object());
   set_json(answer.get(), "connection", std::move(connection));
   if (channel != nullptr) set_json(answer.get(), "channel", channel_json(*channel, now));
-  if (user_->may_watch()) set_json(answer.get(), "server", shared_.status(now));
-  if (user_->is_admin() && json_is_true(json_object_get(message.data.get(), "channels"))) {
+  if (may(Right::watch)) set_json(answer.get(), "server", shared_.status(now));
+  if (may(Right::administer) && json_is_true(json_object_get(message.data.get(), "channels"))) {
     Json list(json_array());
     for (const auto& [key, one] : shared_.channels.all()) {
       if (json_array_size(list.get()) == kMostChannelsTold) break;

@@ -73,6 +73,7 @@ struct Client {
   explicit Client(House& h, Format format = Format::json)
       : house(h), queue(h.channels->queues(), h.options.queues, {}, [this] { ++ready; }) {
     wish.subscriptions.emplace_back();
+    wish.sight = Sight::everything();
     wish.packing = {.format = format, .batches = batches_by_default(format), .batching = h.options.batching};
   }
   ~Client() { house.channels->leave(queue, house.now); }
@@ -138,7 +139,7 @@ void the_order_and_the_names_of_subscriptions_do_not_matter(void**) {
   b.wish.subscriptions = {security, zones};
   assert_text(a.wish.key(), b.wish.key());
   for (auto change : std::vector<std::function<void(Wish&)>>{
-           [](Wish& w) { w.sees_admin_events = true; }, [](Wish& w) { w.fold = false; },
+           [](Wish& w) { w.sight = nullptr; }, [](Wish& w) { w.fold = false; },
            [](Wish& w) { w.packing.format = Format::deflate; }, [](Wish& w) { w.packing.batches = false; },
            [](Wish& w) { w.packing.batching.max_batch_size = 7; },
            [](Wish& w) { w.packing.batching.compression.level = 9; },

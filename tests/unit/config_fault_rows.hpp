@@ -296,7 +296,7 @@ inline constexpr FaultRow kFaultRows[] = {
      "1: auth.tokens[0].roles[1]: unknown role `publsher`; did you mean `publisher`?"},
     {"token: unknown role, nothing near",
      "auth: {tokens: [{name: a, sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, roles: [x]}]}\n"sv,
-     "1: auth.tokens[0].roles[0]: unknown role `x`; known: admin, operator, viewer, publisher"},
+     "1: auth.tokens[0].roles[0]: unknown role `x`; known: admin, operator, publisher, viewer"},
     {"token: no mapping", "auth: {tokens: [abc]}\n"sv, "1: auth.tokens[0]: must be a mapping of keys to values"},
     {"user: password not hashed", "auth: {users: [{name: ann, password: hunter2}]}\n"sv,
      "1: auth.users[0].password: not a crypt(5) hash; write one such as $y$..., never the password itself"},
@@ -322,6 +322,23 @@ inline constexpr FaultRow kFaultRows[] = {
      "3: roles.a.filter: column 7: *"},
     {"role: unknown key", "roles: {a: {privcy: {}}}\n"sv,
      "1: roles.a.privcy: unknown key `privcy`; did you mean `privacy`?"},
+    {"role: unknown right", "roles: {a: {may: [wach]}}\n"sv,
+     "1: roles.a.may[0]: \"wach\" is not known; did you mean `watch`? accepted: watch, acknowledge, publish, "
+     "administer"},
+    {"role: types for admins only",
+     "roles:\n"
+     "  a: {types: [audit_log]}\n"
+     "  b: {subscribe: {types: [zone_created, audit_log]}}\n"
+     "  c: {types: [audit_log], audience: admin}\n"
+     "  admin: {types: [audit_log]}\n"sv,
+     "2: roles.a.types[0]: `audit_log` is for admins only; write `audience: admin` too\n"
+     "3: roles.b.subscribe.types[1]: `audit_log` is for admins only; write `audience: admin` too"},
+    {"role: a type that `events.types` makes one for admins",
+     "events: {types: {zone_created: {audience: admin}}}\n"
+     "roles: {a: {types: [zone_created]}}\n"sv,
+     "2: roles.a.types[0]: `zone_created` is for admins only; write `audience: admin` too"},
+    {"role: a subscription of one that may not watch", "roles: {publisher: {subscribe: {categories: [dns]}}}\n"sv,
+     "1: roles.publisher.subscribe: the role may not watch; write `watch` among `may` too"},
     {"filter that does not compile",
      "events:\n"
      "  filter: 'category == '\n"sv,

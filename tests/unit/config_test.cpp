@@ -114,15 +114,16 @@ auth:
   jwt: {algorithms: [RS256, HS256], key: /k, issuer: i, audience: a, roles_claim: r, user_claim: u}
   lockout: {failures: 6, window: 11m, duration: 16m}
 roles:
-  helpdesk: {categories: [dns, security], types: [user_login], audience: admin, privacy: {client_address: prefix},
-             filter: 'category = "dns"'}
+  helpdesk: {may: [watch, publish], categories: [dns, security], types: [user_login], audience: admin,
+             privacy: {client_address: prefix, query_name: domain}, filter: 'category = "dns"',
+             subscribe: {categories: [security], types: [zone_created], filter: 'view = "v"'}}
 events:
   filter: 'severity >= "info"'
   queries: {enabled: false, sample: 1000000, latency: false, ignore: [example.com, .]}
   zones:   {sweep: 50ms, bulk_threshold: 1, dnssec_records: true, builtin: true, ignore: ["*.arpa"]}
   rpz:     {feeds: {"rpz.malware": malware, "phish.*": phishing, "*": own_word}, repeat_window: 0s}
   types:   {dns_query_failed: {priority: high}, heartbeat: {severity: info, audience: admin, enabled: false}}
-privacy: {client_address: hash}
+privacy: {client_address: hash, query_name: none}
 batching:
   profile: high_volume
   strategy: size_based
@@ -168,7 +169,11 @@ void every_key_arrives(void**) {
   assert_true(role.categories == (std::vector<Category>{Category::dns, Category::security}));
   assert_true(role.types == std::vector<EventType>{EventType::user_login});
   assert_true(role.audience == Audience::admin);
-  assert_true(role.client_address == ClientAddressPrivacy::prefix);
+  assert_true(role.may == (std::vector<Right>{Right::watch, Right::publish}));
+  assert_true(role.privacy == (PrivacyOptions{ClientAddressPrivacy::prefix, QueryNamePrivacy::domain}));
+  assert_true(role.subscribe.categories == std::vector<Category>{Category::security});
+  assert_true(role.subscribe.types == std::vector<EventType>{EventType::zone_created});
+  assert_text(role.subscribe.filter, "view = \"v\"");
   assert_text(o.events.filter, "severity >= \"info\"");
   assert_true(o.events.queries.ignore == (std::vector<std::string>{"example.com", "."}));
   assert_true(o.events.zones.sweep == 50ms);
@@ -179,7 +184,7 @@ void every_key_arrives(void**) {
   assert_true(o.events.types.at(EventType::dns_query_failed).enabled);
   assert_false(o.events.types.at(EventType::heartbeat).enabled);
   assert_true(o.events.types.at(EventType::heartbeat).severity == Severity::info);
-  assert_true(o.client_address == ClientAddressPrivacy::hash);
+  assert_true(o.privacy == (PrivacyOptions{ClientAddressPrivacy::hash, QueryNamePrivacy::none}));
   assert_int_equal(o.batching.max_batch_bytes, 33 * 1024);
   assert_true(o.batching.load_threshold == 0.5);
   assert_int_equal(o.batching.compression.level, 4);
@@ -345,8 +350,8 @@ const NoticeRow kNotices[] = {
     {"auth: {lockout: {failures: 4}, session_ttl: 9h}", "1 auth.lockout.failures\n1 auth.session_ttl"},
     {"auth: {session_ttl: 480m}", ""},
     {"auth: {query_token: true}", ""},
-    {"roles: {own: {}}", "1 roles"},
-    {"privacy: {client_address: none}", "1 privacy.client_address"},
+    {"roles: {own: {}}", ""},
+    {"privacy: {client_address: none, query_name: hash}", ""},
     {"batching: {strategy: adaptive}", ""},
     {"batching: {profile: low_latency}", ""},
     {"batching: {compression: {level: 9}}", ""},

@@ -7,6 +7,7 @@
 
 #include "plugin/hub/hub.hpp"
 #include "plugin/hub/policy_serials.hpp"
+#include "plugin/server/roles.hpp"
 
 namespace {
 
@@ -79,10 +80,11 @@ void filters_and_minimums_refuse(void**) {
 void admin_events_need_an_admin(void**) {
   Fixture f;
   f.subscribe();
+  f.taker.sight = Roles(Options{}).sight({.name = "vic", .roles = {"viewer"}});
   f.hub.subscriptions_changed();
   emit(f.hub, EventType::audit_log);
   assert_int_equal(f.taker.got.size(), 0);
-  f.taker.sees_admin_events = true;
+  f.taker.sight = Roles(Options{}).sight({.name = "ann", .roles = {"admin"}});
   f.hub.subscriptions_changed();
   emit(f.hub, EventType::audit_log);
   assert_int_equal(f.taker.got.size(), 1);

@@ -74,7 +74,7 @@ void the_first_start_makes_a_token_for_its_owner_alone(void**) {
   assert_int_equal(folder.mode(), 0600);
   const auto user = identity.authenticate(token);
   assert_true(user.has_value());
-  assert_true(user->is_admin());
+  assert_true(user->has_role("admin"));
   assert_true(folder.logged(LogLevel::info, "bindcast.token"));
   assert_false(folder.told(token));
 }
@@ -152,7 +152,7 @@ void tokens_of_the_configuration_carry_their_roles_and_can_change(void**) {
   assert_true(user.has_value());
   assert_text(user->name, "backup-job");
   assert_true(user->has_role("publisher"));
-  assert_false(user->is_admin());
+  assert_false(user->has_role("admin"));
   assert_false(identity.authenticate(options.tokens[0].sha256).has_value());  // the hash is not the token
 
   identity.configure(AuthOptions{});
@@ -167,7 +167,7 @@ void open_mode_makes_no_file_until_it_ends(void**) {
   Identity identity(options, folder.path, folder.log());
   assert_true(identity.open());
   assert_int_not_equal(access(folder.file().c_str(), F_OK), 0);
-  assert_true(Identity::anybody().is_admin());
+  assert_true(Identity::anybody().has_role("admin"));
   identity.configure(AuthOptions{});
   assert_false(identity.open());
   assert_true(identity.authenticate(folder.token()).has_value());

@@ -28,6 +28,8 @@ struct House {
   Now now{.mono_us = 1'000 * kSecond, .wall_us = 1'795'442'531 * kSecond};
   Options options;
   std::unique_ptr<Identity> identity;
+  std::unique_ptr<Roles> roles;
+  Audit audit{hub};
   std::unique_ptr<Channels> channels;
   std::unique_ptr<Escalations> escalations;
   std::vector<Session*> sessions;
@@ -43,6 +45,7 @@ struct House {
     options.auth.tokens.push_back({.name = "olga", .sha256 = kOperatorTokenSha256, .roles = {"operator"}});
     identity = std::make_unique<Identity>(options.auth, folder, [](LogLevel, const std::string&) {});
     std::ifstream(folder + "/bindcast.token") >> admin_token;
+    roles = std::make_unique<Roles>(options);
     channels = std::make_unique<Channels>(hub, options);
     escalations = std::make_unique<Escalations>(
         hub, options,
@@ -62,6 +65,8 @@ struct House {
                                                            .channels = *channels,
                                                            .escalations = *escalations,
                                                            .identity = *identity,
+                                                           .roles = *roles,
+                                                           .audit = audit,
                                                            .options = options,
                                                            .status = [](Now) { return Json(json_object()); },
                                                            .sessions_of = [this](auto) { return sessions_of_user; }});
