@@ -198,6 +198,19 @@ struct RateLimitOptions {
   friend bool operator==(const RateLimitOptions&, const RateLimitOptions&) = default;
 };
 
+struct PublishOptions {
+  std::string socket;  // path of the unix socket for local scripts; empty: none
+  Microseconds socket_idle = std::chrono::minutes(5);
+  std::uint32_t events_per_second = 500;  // of one publisher; 0: no limit
+  std::uint32_t burst = 2000;             // 0: as many as in one second
+  std::size_t max_event_bytes = 64 * 1024;
+  std::uint32_t max_events = 1000;  // in one request
+  Microseconds remember_ids = std::chrono::hours(1);
+  std::uint32_t progress_per_second = 2;  // of one bulk operation
+  Microseconds bulk_silence = std::chrono::minutes(5);
+  friend bool operator==(const PublishOptions&, const PublishOptions&) = default;
+};
+
 struct RetryOptions {
   std::vector<Priority> acknowledge{Priority::critical, Priority::urgent};
   Microseconds initial = std::chrono::seconds(1);
@@ -254,6 +267,7 @@ struct Options {
   BatchingOptions batching;
   QueueOptions queues;
   RateLimitOptions rate_limit;
+  PublishOptions publish;
   RetryOptions retry;
   std::vector<EscalationStep> escalation;  // empty: the ladder of the documentation
   JournalOptions journal;

@@ -280,6 +280,28 @@ void add_delivery(Table<Options>& table) {
   table.push_back(Make::integer(OPTION(rate_limit.subscription_changes_per_minute), "10", {1, 100'000, "changes"},
                                 "Changes of subscriptions taken from one client."));
 
+  table.push_back(Make::path(OPTION(publish.socket), "\"\"", socket_path,
+                             "A unix socket on which local scripts publish, one JSON event a line; empty: none. Who "
+                             "may write to it (mode 0660, named's user and group) is a publisher."));
+  table.push_back(Make::duration(OPTION(publish.socket_idle), "5m", {1s, kDay},
+                                 "A connection to it that says nothing for so long is closed."));
+  table.push_back(Make::integer(OPTION(publish.events_per_second), "500", {0, 1'000'000, "events"},
+                                "Events taken from one publisher; 0: no limit."));
+  table.push_back(Make::integer(OPTION(publish.burst), "2000", {0, 1'000'000, "events"},
+                                "Events that he may publish at once; 0: as many as in one second."));
+  table.push_back(Make::size(OPTION(publish.max_event_bytes), "64KiB", {kKiB, kMiB},
+                             "The largest event taken, as JSON without spaces."));
+  table.push_back(Make::integer(OPTION(publish.max_events), "1000", {1, 10'000, "events"},
+                                "Events in one request over HTTP, which itself may have 1 MiB."));
+  table.push_back(Make::duration(OPTION(publish.remember_ids), "1h", {1s, kDay},
+                                 "An event that a publisher sends again under the same id within this time is not "
+                                 "published again."));
+  table.push_back(Make::integer(OPTION(publish.progress_per_second), "2", {1, 1000, "events"},
+                                "Progress told of one bulk operation; of what comes faster only the newest is told."));
+  table.push_back(Make::duration(OPTION(publish.bulk_silence), "5m", {1s, 7 * kDay},
+                                 "A bulk operation of which nothing is heard for so long is reported as failed, unless "
+                                 "it said another silence_seconds when it started."));
+
   table.push_back(Make::name_list(OPTION(retry.acknowledge), "[critical, urgent]",
                                   "Priorities whose events are sent again until acknowledged."));
   table.push_back(

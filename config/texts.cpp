@@ -58,17 +58,21 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 constexpr std::string_view kListenForms = "address:port, [v6]:port or unix:/path";
 
+// `written`: how it stands in the file.
+std::string unix_path_fault(std::string_view path, std::string_view written) {
+  constexpr std::size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
+  if (path.empty() || path[0] != '/') return quoted(written) + ": the path of a unix socket must begin with /";
+  if (path.size() <= kMaxPath) return {};
+  return "the path of a unix socket has " + std::to_string(path.size()) + " bytes; accepted: at most " +
+         std::to_string(kMaxPath);
+}
+
 // Reads an address to listen on, or says what is wrong.
 std::string parse_listen(std::string_view text, ListenAddress& out) {
   constexpr std::string_view kUnix = "unix:";
   if (text.substr(0, kUnix.size()) == kUnix) {
     const auto path = text.substr(kUnix.size());
-    constexpr std::size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
-    if (path.empty() || path[0] != '/') return quoted(text) + ": the path of a unix socket must begin with /";
-    if (path.size() > kMaxPath) {
-      return "the path of a unix socket has " + std::to_string(path.size()) + " bytes; accepted: at most " +
-             std::to_string(kMaxPath);
-    }
+    if (auto wrong = unix_path_fault(path, text); !wrong.empty()) return wrong;
     out = {ListenAddress::Kind::unix_path, std::string(path), 0};
     return {};
   }
@@ -118,6 +122,10 @@ std::string domain_fault(std::string_view text) {
 
 std::string any_text(std::string_view) {
   return {};
+}
+
+std::string socket_path(std::string_view text) {
+  return text.empty() ? "" : unix_path_fault(text, text);
 }
 
 std::string filled_text(std::string_view text) {

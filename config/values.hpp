@@ -70,6 +70,7 @@ using TextRule = std::string (*)(std::string_view text);
 
 [[nodiscard]] std::string any_text(std::string_view text);
 [[nodiscard]] std::string filled_text(std::string_view text);    // not empty
+[[nodiscard]] std::string socket_path(std::string_view text);    // of a unix socket, or empty
 [[nodiscard]] std::string name_text(std::string_view text);      // of a user, token or role
 [[nodiscard]] std::string password_hash(std::string_view text);  // crypt(5); never echoed
 [[nodiscard]] std::string sha256_hex(std::string_view text);     // never echoed

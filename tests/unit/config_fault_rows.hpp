@@ -119,7 +119,7 @@ inline constexpr FaultRow kFaultRows[] = {
      "4: auth.tokens[0].sha265: unknown key `sha265`; did you mean `sha256`?"},
     {"unknown key with an escape", "\"\\e[31mred\": 1\n"sv,
      "1: ?[31mred: unknown key `?[31mred`; known here: server, auth, roles, events, privacy, batching, queues, "
-     "rate_limit, retry, escalation, journal, sources"},
+     "rate_limit, publish, retry, escalation, journal, sources"},
     {"key with a zero byte", "\"server\\0\": {}\n"sv, "1: server?: unknown key `server?`; did you mean `server`?"},
     {"mapping for a scalar", "queues: {max_events: {a: 1}}\n"sv,
      "1: queues.max_events: must be an integer, not a mapping"},
@@ -392,6 +392,8 @@ inline constexpr FaultRow kFaultRows[] = {
      "escalation: [{after: 0s, webhook: {url: http://x:99999/}}]\n"sv,
      "1: escalation[0].webhook.url: the URL's port is not from 1 to 65535; accepted: https://host/... or "
      "http://host/..."},
+    {"publish socket", "publish: {socket: run/publish.sock}\n"sv,
+     "1: publish.socket: \"run/publish.sock\": the path of a unix socket must begin with /"},
     {"forwarder", "sources: {forwarders: {servers: [dns.example]}}\n"sv,
      "1: sources.forwarders.servers[0]: \"dns.example\" is not an address; write an IPv4 or IPv6 address, address:port "
      "or [v6]:port"},

@@ -138,6 +138,8 @@ batching:
   load_threshold: 0.5
 queues: {max_events: 501, max_bytes: 5MiB, max_total_bytes: 257MiB, overflow: disconnect}
 rate_limit: {events_per_second: 1, burst: 2, adaptive: false, messages_per_minute: 101, subscription_changes_per_minute: 11}
+publish: {socket: /run/named/publish.sock, socket_idle: 6m, events_per_second: 501, burst: 2001, max_event_bytes: 65KiB,
+          max_events: 1001, remember_ids: 2h, progress_per_second: 3, bulk_silence: 6m}
 retry: {acknowledge: [high], initial: 2s, factor: 1.5, max: 61s, attempts: 9}
 escalation:
   - {after: 0s,  to: {roles: [operator]}}
@@ -189,6 +191,8 @@ void every_key_arrives(void**) {
   assert_true(o.batching.load_threshold == 0.5);
   assert_int_equal(o.batching.compression.level, 4);
   assert_true(o.queues.overflow == OverflowPolicy::disconnect);
+  assert_text(o.publish.socket, "/run/named/publish.sock");
+  assert_true(o.publish.remember_ids == 2h);
   assert_true(o.retry.acknowledge == std::vector<Priority>{Priority::high});
   assert_int_equal(o.escalation.size(), 4);
   assert_true(o.escalation[1].after == 5min && o.escalation[1].repeat);
