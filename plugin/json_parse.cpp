@@ -57,6 +57,27 @@ thread_local Reserve* Reserve::g_reserve = nullptr;
 
 }  // namespace
 
+int nesting_depth(std::string_view text) noexcept {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
 Json parse_json(std::string_view text, std::size_t flags, json_error_t& fault) {
   static std::once_flag once;  // whatever was allocated before comes from malloc, too
   std::call_once(once, [] { json_set_alloc_funcs(&Reserve::allocate, &Reserve::release); });

@@ -14,6 +14,9 @@ struct JsonDecref {
 };
 using Json = std::unique_ptr<json_t, JsonDecref>;
 
+// How deep brackets nest outside of strings; to be looked at before Jansson recurses into a text of strangers.
+[[nodiscard]] int nesting_depth(std::string_view text) noexcept;
+
 // As json_loadb. Empty, with `fault` set, when the text is no such JSON; throws std::bad_alloc when there is no memory.
 [[nodiscard]] Json parse_json(std::string_view text, std::size_t flags, json_error_t& fault);
 

@@ -1,7 +1,6 @@
 #include "plugin/runtime.hpp"
 
 #include <pthread.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -9,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "plugin/correlation_id.hpp"
 #include "plugin/hub/policy_serials.hpp"
 #include "plugin/server/server.hpp"
 #include "plugin/version.hpp"
@@ -52,22 +52,6 @@ void close_handle(uv_handle_t* handle) {
 }
 
 }  // namespace
-
-std::string new_correlation_id() {
-  constexpr char kAlphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-  std::uint8_t random[16] = {};
-  if (getrandom(random, sizeof random, GRND_NONBLOCK) < 0) {
-    // Early at boot there may be no entropy; uniqueness within this host is what matters.
-    static std::atomic<std::uint64_t> counter{0};
-    const std::uint64_t value = counter.fetch_add(1) ^ static_cast<std::uint64_t>(read_clock().mono_us);
-    for (std::size_t i = 0; i < 8; ++i) random[i] = static_cast<std::uint8_t>(value >> (8 * i));
-  }
-  std::string id(26, '0');
-  std::uint64_t ms = static_cast<std::uint64_t>(read_clock().wall_us / 1000);
-  for (std::size_t i = 10; i-- > 0; ms >>= 5) id[i] = kAlphabet[ms & 31];
-  for (std::size_t i = 0; i < 16; ++i) id[10 + i] = kAlphabet[random[i] & 31];
-  return id;
-}
 
 Runtime::Runtime(HostInfo host, Options options)
     : host_(std::move(host)),
@@ -192,6 +176,7 @@ void Runtime::stop_loop() {
   faults.contain([&] {
     while (take_cold_events()) continue;
   });
+  if (server_) server_->end_publishing(now);
   faults.contain([&] {
     Event event = make_event(EventType::service_stopped);
     event.source_component = "runtime";
@@ -258,7 +243,8 @@ void Runtime::take_posts() {
 bool Runtime::take_cold_events() {
   const Now now = read_clock();
   bool more = false;
-  for (Event& event : cold_.take(Intake::kFewestRecordsPerDrain, more)) hub_.emit(std::move(event), now);
+  for (Event& event : cold_.take(Intake::kFewestRecordsPerDrain, more))
+    server_ ? server_->publish_from_host(std::move(event), now) : void(hub_.emit(std::move(event), now));
   const auto dropped = cold_.take_dropped();
   for (std::size_t i = 0; i < dropped.size(); ++i)
     if (dropped[i] != 0) hub_.report_lost(DropReason::capture_overflow, {static_cast<EventType>(i)}, dropped[i], now);

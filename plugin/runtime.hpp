@@ -105,7 +105,4 @@ class Runtime {
   std::thread thread_;
 };
 
-// A new correlation id: 26 characters that sort by time (ULID). Any thread.
-[[nodiscard]] std::string new_correlation_id();
-
 }  // namespace bindcast

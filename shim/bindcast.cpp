@@ -18,6 +18,8 @@
 #include "events/dns_text.hpp"
 #include "plugin/capture/fields_json.hpp"
 #include "plugin/changes/zone_change.hpp"
+#include "plugin/correlation_id.hpp"
+#include "plugin/publish/type_name.hpp"
 #include "plugin/runtime.hpp"
 
 using bindcast::Event;
@@ -178,32 +180,6 @@ bindcast::RRsetState rrset_state(const bindcast_rrset& rrset) {
   state.rdata.reserve(rrset.count);
   for (std::size_t i = 0; i < rrset.count; ++i) state.rdata.emplace_back(rrset.rdata[i]);
   return state;
-}
-
-// "custom.<name>" or a name of the table; false, with the reason, for anything else.
-bool event_of_name(const char* name, Event& event, std::string& error) {
-  const std::string_view text = name == nullptr ? std::string_view() : std::string_view(name);
-  constexpr std::string_view kCustom = "custom.";
-  if (text.starts_with(kCustom)) {
-    const std::string_view rest = text.substr(kCustom.size());
-    const bool valid = !rest.empty() && rest.size() <= 64 && std::ranges::all_of(rest, [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-    });
-    if (!valid) {
-      error = "a custom event's name is 1 to 64 of a-z, 0-9, '_', '-' and '.'";
-      return false;
-    }
-    event = bindcast::make_event(EventType::custom_event);
-    event.custom_name = rest;
-    return true;
-  }
-  const auto type = bindcast::type_from(text);
-  if (!type) {
-    error = "unknown event type \"" + std::string(text.substr(0, 64)) + "\"; other names are written custom.<name>";
-    return false;
-  }
-  event = bindcast::make_event(*type);
-  return true;
 }
 
 bool refuse(const std::string& reason, char* error, std::size_t error_size) {
@@ -386,7 +362,7 @@ bool bindcast_emit_fields(bindcast_runtime* runtime, const char* type, const bin
   return guarded(false, [&] {
     Event event;
     std::string reason;
-    if (!event_of_name(type, event, reason)) return refuse(reason, error, error_size);
+    if (!bindcast::make_event_of(text_or(type, ""), event, reason)) return refuse(reason, error, error_size);
     std::size_t bytes = 0;
     for (const bindcast_field& field : std::span(fields, count)) {
       const std::string name = text_or(field.name, "");
@@ -417,7 +393,7 @@ bool bindcast_emit_json(bindcast_runtime* runtime, const char* type, const char*
   return guarded(false, [&] {
     Event event;
     std::string reason;
-    if (!event_of_name(type, event, reason)) return refuse(reason, error, error_size);
+    if (!bindcast::make_event_of(text_or(type, ""), event, reason)) return refuse(reason, error, error_size);
     if (!bindcast::fields_from_json({json, length}, event.data, reason))
       return refuse("data: " + reason, error, error_size);
     runtime->impl.emit(std::move(event));

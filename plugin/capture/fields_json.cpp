@@ -1,7 +1,5 @@
 #include "plugin/capture/fields_json.hpp"
 
-#include <jansson.h>
-
 #include "config/reader.hpp"
 #include "plugin/json_parse.hpp"
 
@@ -9,56 +7,66 @@ namespace bindcast {
 
 namespace {
 
-bool add_members(Fields& out, json_t* object, int depth);
+// Empty, or which bound is broken.
+std::string add_members(Fields& out, const json_t* object, FieldBounds& bounds, int depth);
 
-bool add_value(Fields& out, std::string_view key, json_t* value, int depth) {
-  if (depth > kMaxJsonDepth) return false;
+std::string add_value(Fields& out, std::string_view key, json_t* value, FieldBounds& bounds, int depth) {
+  if (depth > bounds.depth) return "nested deeper than " + std::to_string(bounds.depth);
+  if (key.size() > bounds.key_bytes) return "a name is longer than " + std::to_string(bounds.key_bytes) + " bytes";
+  if (bounds.values == 0) return "too many values";
+  --bounds.values;
+  std::string fault;
   switch (json_typeof(value)) {
     case JSON_OBJECT:
       out.begin_object(key);
-      if (!add_members(out, value, depth + 1)) return false;
+      fault = add_members(out, value, bounds, depth + 1);
       out.end();
-      return true;
+      break;
     case JSON_ARRAY: {
       out.begin_array(key);
       std::size_t index = 0;
       json_t* item = nullptr;
       json_array_foreach(value, index, item) {
-        if (!add_value(out, {}, item, depth + 1)) return false;
+        fault = add_value(out, {}, item, bounds, depth + 1);
+        if (!fault.empty()) break;
       }
       out.end();
-      return true;
+      break;
     }
     case JSON_STRING:
       out.add(key, std::string_view(json_string_value(value), json_string_length(value)));
-      return true;
+      break;
     case JSON_INTEGER:
       out.add_integer(key, json_integer_value(value));
-      return true;
+      break;
     case JSON_REAL:
       out.add_real(key, json_real_value(value));
-      return true;
+      break;
     case JSON_TRUE:
     case JSON_FALSE:
       out.add_boolean(key, json_is_true(value));
-      return true;
+      break;
     case JSON_NULL:
       out.add_null(key);
-      return true;
+      break;
   }
-  return false;
+  return fault;
 }
 
-bool add_members(Fields& out, json_t* object, int depth) {
+std::string add_members(Fields& out, const json_t* object, FieldBounds& bounds, int depth) {
   const char* key = nullptr;
   json_t* value = nullptr;
-  json_object_foreach(object, key, value) {
-    if (!add_value(out, key, value, depth)) return false;
+  json_object_foreach(const_cast<json_t*>(object), key, value) {
+    if (std::string fault = add_value(out, key, value, bounds, depth); !fault.empty()) return fault;
   }
-  return true;
+  return {};
 }
 
 }  // namespace
+
+std::string read_fields(const json_t* object, FieldBounds& bounds, Fields& out) {
+  return add_members(out, object, bounds, 1);
+}
 
 bool fields_from_json(std::string_view json, Fields& out, std::string& error) {
   if (json.size() > kMaxJsonBytes) {
@@ -76,10 +84,9 @@ bool fields_from_json(std::string_view json, Fields& out, std::string& error) {
     return false;
   }
   Fields fields;
-  if (!add_members(fields, root.get(), 1)) {
-    error = "nested deeper than " + std::to_string(kMaxJsonDepth);
-    return false;
-  }
+  FieldBounds bounds;
+  error = read_fields(root.get(), bounds, fields);
+  if (!error.empty()) return false;
   out = std::move(fields);
   return true;
 }

@@ -39,6 +39,15 @@ class TokenBucket {
     return true;
   }
 
+  // How long until one more may go, as of the last call of take.
+  [[nodiscard]] std::int64_t wait_us() const noexcept {
+    return rate_ == 0 || tokens_ >= kToken ? 0 : static_cast<std::int64_t>((kToken - tokens_) / rate_) + 1;
+  }
+  // Is it full by then, so that it is as good as a new one?
+  [[nodiscard]] bool full(Now now) const noexcept {
+    return rate_ == 0 || tokens_ + static_cast<double>(now.mono_us - last_us_) * rate_ >= capacity_;
+  }
+
  private:
   // In millionths of an event everything is a whole number while share is 1, and so exact.
   static constexpr double kToken = 1e6;

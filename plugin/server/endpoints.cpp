@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "plugin/publish/answer_json.hpp"
 #include "plugin/server/http_headers.hpp"
 #include "plugin/server/server.hpp"
 #include "plugin/server/statistics_json.hpp"
@@ -43,6 +44,12 @@ std::optional<User> Server::user_of(const HttpRequest& request) const {
   return token ? identity_.authenticate(*token) : std::nullopt;
 }
 
+Json Server::publishing_status() const {
+  Json body = publishing_json(publishing_);
+  if (publish_socket_.wanted()) set_json(body.get(), "socket", publish_socket_.status());
+  return body;
+}
+
 Json Server::status(Now now) const {
   const Hub& hub = shared_.hub;
   const Statistics& statistics = shared_.hub.statistics();
@@ -69,6 +76,7 @@ Json Server::status(Now now) const {
   set_json(o, "delivery", delivery_json(channels_.statistics()));
   set_json(o, "alerts", escalations_.statistics_json());
   set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
+  set_json(o, "publishing", publishing_status());
   set(o, "held_bytes", std::uint64_t{channels_.queues().held});
   set_json(o, "loop_busy_us", histogram_json(channels_.loop_busy_us()));
   const double drained = static_cast<double>(statistics.drained_events);

@@ -7,32 +7,6 @@
 
 namespace bindcast {
 
-namespace {
-
-// How deep brackets nest outside of strings; looked at before Jansson recurses.
-int nesting_depth(std::string_view text) {
-  int depth = 0, deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
-}  // namespace
-
 bool parse_client_message(std::string_view text, ClientMessage& out, std::string& error) {
   out.id.clear();
   if (nesting_depth(text) > kMaxMessageDepth) {

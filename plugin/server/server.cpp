@@ -134,12 +134,16 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
                     .post = [this](WebhookPost post, Now now) { return webhooks_.post(std::move(post), now); },
                     .cancel = [this](const std::string& id) { webhooks_.cancel(id); }},
                    random_share),
+      publishing_(hub, options.publish),
+      publish_turns_(loop, hub.faults()),
+      publish_socket_(loop, log_, publishing_, publish_turns_, hub.faults()),
       shared_{.hub = hub,
               .channels = channels_,
               .escalations = escalations_,
               .identity = identity_,
               .roles = roles_,
               .audit = audit_,
+              .publishing = publishing_,
               .options = options,
               .status = [this](Now now) { return status(now); },
               .sessions_of =
@@ -182,6 +186,7 @@ void Server::start() {
   for (const ListenAddress& address : shared_.options.server.listen)
     listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0, .fault = {}});
   open_due(read_clock());
+  publish_socket_.tick(read_clock());
 }
 
 bool Server::create_context() {
@@ -337,6 +342,8 @@ void Server::apply(const Options& options) {
   webhooks_.configure(options.retry);
   escalations_.configure(options);
   const Now now = read_clock();
+  publishing_.configure(options.publish);
+  publish_socket_.tick(now);
   for (const auto& entry : connections_) entry.second->session->options_changed(now);
   if (context_ == nullptr) return;
   if (!(options.server.tls == tls_)) log_(LogLevel::warning, "server.tls: a change is in force after a restart");
@@ -556,6 +563,7 @@ void Server::end_failed() {
 // is due next.
 void Server::before_wait(Now now) {
   shared_.hub.faults().contain([&] { escalations_.run(now); });
+  shared_.hub.faults().contain([&] { publishing_.run(now); });
   shared_.hub.faults().contain([&] { channels_.run(now); });
   if (std::exchange(channels_.queues().failed, false)) end_failed();
   for (Connection* connection : ready_) {
@@ -563,8 +571,10 @@ void Server::before_wait(Now now) {
     if (!connection->close_sent) lws_callback_on_writable(connection->wsi);
   }
   ready_.clear();
-  const std::int64_t batches = channels_.due_us(), alerts = escalations_.due_us();
-  set_due_timer(batches == 0 || (alerts != 0 && alerts < batches) ? alerts : batches, now);
+  std::int64_t due = 0;
+  for (const std::int64_t one : {channels_.due_us(), escalations_.due_us(), publishing_.due_us()})
+    if (one != 0 && (due == 0 || one < due)) due = one;
+  set_due_timer(due, now);
 }
 
 void Server::set_due_timer(std::int64_t due, Now now) {
@@ -588,6 +598,8 @@ void Server::tick(Now now) {
   faults.contain([&] { identity_.tick(); });
   faults.contain([&] { audit_.tick(now); });
   faults.contain([&] { escalations_.tick(now); });
+  faults.contain([&] { publishing_.tick(now); });
+  faults.contain([&] { publish_socket_.tick(now); });
   faults.contain([&] { open_due(now); });
   faults.contain([&] { resume_accepting(now); });
   faults.contain([&] { tell_turned_away(now); });
@@ -620,6 +632,13 @@ void Server::kill(lws* wsi) {
   lws_cancel_service(context_);
 }
 
+void Server::end_publishing(Now now) {
+  Faults& faults = shared_.hub.faults();
+  faults.contain([&] { publish_socket_.stop(); });
+  publish_turns_.finish_all(now);
+  faults.contain([&] { publishing_.stop(now); });
+}
+
 void Server::begin_shutdown() {
   shutting_down_ = true;
   listeners_.clear();
@@ -635,6 +654,8 @@ void Server::begin_shutdown() {
 void Server::finish() {
   if (std::exchange(finished_, true)) return;
   webhooks_.stop();
+  publish_socket_.close();
+  publish_turns_.close();
   uv_close(reinterpret_cast<uv_handle_t*>(&due_timer_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&before_wait_), nullptr);
   listeners_.clear();

@@ -20,6 +20,9 @@
 #include "plugin/delivery/channels.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/log.hpp"
+#include "plugin/publish/publish_socket.hpp"
+#include "plugin/publish/publishing.hpp"
+#include "plugin/publish/turns.hpp"
 #include "plugin/server/acceptor.hpp"
 #include "plugin/server/escalations.hpp"
 #include "plugin/server/exchanges.hpp"
@@ -41,6 +44,11 @@ class Server {
   void apply(const Options& options);
   void tick(Now now);  // once a second
   void loop_was_busy(std::int64_t us) noexcept { channels_.loop_was_busy(us); }
+
+  // An event that the host made, by the C ABI.
+  void publish_from_host(Event&& event, Now now) noexcept { publishing_.publish_from_host(std::move(event), now); }
+  // The last that is published: before the host's own last words.
+  void end_publishing(Now now);
 
   void begin_shutdown();  // every client gets 1001
   [[nodiscard]] bool stopped() const noexcept { return connections_.empty(); }
@@ -113,6 +121,7 @@ class Server {
   void before_wait(Now now);
   void set_due_timer(std::int64_t due_us, Now now);
   [[nodiscard]] Json status(Now now) const;
+  [[nodiscard]] Json publishing_status() const;
 
   uv_loop_t* loop_;
   Log log_;
@@ -122,6 +131,9 @@ class Server {
   Channels channels_;
   Webhooks webhooks_;
   Escalations escalations_;
+  Publishing publishing_;
+  Turns publish_turns_;
+  PublishSocket publish_socket_;
   SessionShared shared_;
   Exchanges exchanges_;
   lws_context* context_ = nullptr;

@@ -198,17 +198,24 @@ void Session::offend(std::string_view code, std::string_view message, Now now, s
   if (++offences_ >= kMaxOffences) close(kPolicyViolation, "too many faulty messages");
 }
 
+bool Session::allowed(Now now) {
+  const std::uint32_t per_minute = shared_.options.rate_limit.messages_per_minute;
+  if (messages_.take(per_minute, now)) return true;
+  offend("RATE_LIMITED", "more than " + std::to_string(per_minute) + " messages a minute", now);
+  return false;
+}
+
 void Session::receive(std::string_view text, Now now) {
   if (close_) return;
   ++messages_in_;
-  if (!messages_.take(shared_.options.rate_limit.messages_per_minute, now)) {
-    offend("RATE_LIMITED",
-           "more than " + std::to_string(shared_.options.rate_limit.messages_per_minute) + " messages a minute", now);
-    return;
-  }
+  // What a publisher publishes has a limit of its own, so of him a message is read before it is counted.
+  const bool read_first = user_ && may_publish(*user_);
+  if (!read_first && !allowed(now)) return;
   ClientMessage message;
   std::string fault;
-  if (!parse_client_message(text, message, fault)) {
+  const bool readable = parse_client_message(text, message, fault);
+  if (read_first && !(readable && message.type == "publish") && !allowed(now)) return;
+  if (!readable) {
     offend("INVALID_MESSAGE", fault, now, message.id);
     return;
   }

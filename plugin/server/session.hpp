@@ -18,6 +18,7 @@
 #include "plugin/delivery/client_queue.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/server/audit.hpp"
+#include "plugin/publish/publishing.hpp"
 #include "plugin/server/escalations.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/messages.hpp"
@@ -48,6 +49,7 @@ struct SessionShared {
   Identity& identity;
   Roles& roles;
   Audit& audit;
+  Publishing& publishing;
   Options options;
   std::function<Json(Now)> status;                                // the object of get_status
   std::function<std::size_t(std::string_view user)> sessions_of;  // admitted sessions of a user
@@ -128,6 +130,7 @@ class Session {
   void tell_subscriptions(const ClientMessage& message, Now now);
   void set_preferences(const ClientMessage& message, Now now);
   void acknowledge(const ClientMessage& message, Now now);
+  void publish(const ClientMessage& message, Now now);
   void tell_status(const ClientMessage& message, Now now);
   void tell_statistics(const ClientMessage& message, Now now);
   void pong(const ClientMessage& message, Now now);
@@ -137,6 +140,8 @@ class Session {
   // Else it is told why not, and so are the admins.
   [[nodiscard]] bool permitted(Right right, const ClientMessage& message, Now now);
   void deny(std::string_view text, std::string_view subject, const ClientMessage& message, Json details, Now now);
+  // One more message in this minute? An offence if not.
+  bool allowed(Now now);
   void admit(const User& user, Now now);
   void refuse(int code, std::string_view reason, Now now);
   void reply(std::string_view type, const ClientMessage& message, const Json& data, Now now);

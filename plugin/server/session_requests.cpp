@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "config/profiles.hpp"
+#include "plugin/publish/answer_json.hpp"
 #include "plugin/server/session.hpp"
 #include "plugin/server/statistics_json.hpp"
 
@@ -22,6 +23,7 @@ const Session::Request Session::kRequests[] = {
     {"set_preferences", &Session::set_preferences, true},
     {"set_message_preferences", &Session::set_preferences, true},
     {"acknowledge", &Session::acknowledge},
+    {"publish", &Session::publish},
     {"get_status", &Session::tell_status},
     {"get_statistics", &Session::tell_statistics},
     {"ping", &Session::pong},
@@ -30,7 +32,7 @@ const Session::Request Session::kRequests[] = {
 
 namespace {
 
-constexpr std::string_view kLater[] = {"resume", "publish", "get_connections", "disconnect_user", "broadcast"};
+constexpr std::string_view kLater[] = {"resume", "get_connections", "disconnect_user", "broadcast"};
 constexpr std::size_t kMostAcknowledged = 32;  // ids in one message
 constexpr std::size_t kMostChannelsTold = 100;
 constexpr std::size_t kLongestNote = 1000;  // bytes
@@ -486,6 +488,17 @@ void Session::acknowledge(const ClientMessage& message, Now now) {
   set(answer.get(), "by", user_->name);
   set_json(answer.get(), "errors", std::move(errors));
   reply("acknowledged", message, answer, now);
+}
+
+void Session::publish(const ClientMessage& message, Now now) {
+  const PublishAnswer answer = shared_.publishing.publish(
+      message.data.get(), {.user = *user_, .by = PublishedBy::websocket, .form = PublishedForm::own}, now);
+  if (answer.refusal) {
+    const Refusal& why = *answer.refusal;
+    error(code_of(why.because), why.message, message.id, refusal_details_json(why), now);
+    return;
+  }
+  reply("published", message, published_json(answer), now);
 }
 
 void Session::tell_status(const ClientMessage& message, Now now) {

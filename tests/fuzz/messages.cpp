@@ -26,6 +26,7 @@ constexpr std::string_view kAnswers[] = {"connection_established",
                                          "subscription_info",
                                          "preferences",
                                          "acknowledged",
+                                         "published",
                                          "status",
                                          "statistics",
                                          "pong"};

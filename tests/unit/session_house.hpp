@@ -32,6 +32,7 @@ struct House {
   Audit audit{hub};
   std::unique_ptr<Channels> channels;
   std::unique_ptr<Escalations> escalations;
+  std::unique_ptr<Publishing> publishing;
   std::vector<Session*> sessions;
   std::vector<WebhookPost> posts;
   std::vector<std::string> cancelled;
@@ -61,12 +62,14 @@ struct House {
                               },
                           .cancel = [this](const std::string& id) { cancelled.push_back(id); }},
         [] { return 0.5; });
+    publishing = std::make_unique<Publishing>(hub, options.publish);
     shared = std::make_unique<SessionShared>(SessionShared{.hub = hub,
                                                            .channels = *channels,
                                                            .escalations = *escalations,
                                                            .identity = *identity,
                                                            .roles = *roles,
                                                            .audit = audit,
+                                                           .publishing = *publishing,
                                                            .options = options,
                                                            .status = [](Now) { return Json(json_object()); },
                                                            .sessions_of = [this](auto) { return sessions_of_user; }});

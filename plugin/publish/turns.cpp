@@ -1,0 +1,48 @@
+#include "plugin/publish/turns.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace bindcast {
+
+Turns::Turns(uv_loop_t* loop, Faults& faults) : faults_(faults) {
+  uv_idle_init(loop, &idle_);
+  idle_.data = this;
+}
+
+void Turns::add(Worker& worker) {
+  if (std::ranges::find(waiting_, &worker) != waiting_.end()) return;
+  waiting_.push_back(&worker);
+  if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&idle_)) != 0) return;
+  uv_idle_start(&idle_,
+                [](uv_idle_t* handle) { static_cast<Turns*>(handle->data)->take(kStepsPerTurn, read_clock()); });
+}
+
+void Turns::remove(Worker& worker) noexcept {
+  std::erase(waiting_, &worker);
+}
+
+void Turns::take(std::size_t most, Now now) {
+  for (; most > 0 && !waiting_.empty(); --most) {
+    Worker* const worker = waiting_.front();
+    bool more = false;
+    faults_.contain([&] { more = worker->work(now); });
+    // It may have removed itself, or others.
+    if (!waiting_.empty() && waiting_.front() == worker) {
+      waiting_.pop_front();
+      if (more) waiting_.push_back(worker);  // into the place that has just become free
+    }
+  }
+  if (waiting_.empty()) uv_idle_stop(&idle_);
+}
+
+void Turns::finish_all(Now now) {
+  take(std::numeric_limits<std::size_t>::max(), now);
+}
+
+void Turns::close() {
+  waiting_.clear();
+  uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
+}
+
+}  // namespace bindcast
