@@ -36,12 +36,10 @@ Json refusal_details_json(const Refusal& refusal) {
 
 Json publish_answer_json(const PublishAnswer& answer) {
   if (!answer.refusal) return published_json(answer);
-  Json error(json_object());
-  set(error.get(), "code", code_of(answer.refusal->because));
-  set(error.get(), "message", answer.refusal->message);
-  set_details(error.get(), *answer.refusal);
   Json object(json_object());
-  set_json(object.get(), "error", std::move(error));
+  set(object.get(), "error", answer.refusal->message);
+  set(object.get(), "code", code_of(answer.refusal->because));
+  set_details(object.get(), *answer.refusal);
   return object;
 }
 

@@ -10,7 +10,7 @@ namespace bindcast {
 [[nodiscard]] Json published_json(const PublishAnswer& answer);
 // {"field", "retry_after"} (seconds); empty where neither applies.
 [[nodiscard]] Json refusal_details_json(const Refusal& refusal);
-// The answer to one of several, and to a line: the first of these two, or {"error": {"code", "message", …}}.
+// Outside of the WebSocket: the first of these, or {"error": message, "code", "field", "retry_after"}.
 [[nodiscard]] Json publish_answer_json(const PublishAnswer& answer);
 [[nodiscard]] Json publishing_json(const Publishing& publishing);
 

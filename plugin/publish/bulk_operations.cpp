@@ -120,7 +120,7 @@ BulkOperations::Outcome BulkOperations::publish(Event&& event, Now now) {
   std::string fault;
   for (const std::string_view name : {"done", "total"}) (void)count_in(event.data, name, fault);
   if (!fault.empty())
-    return refused(RefusedBecause::invalid, "data." + fault + ": is a number, not below 0", "data." + fault);
+    return refused(RefusedBecause::invalid, "data." + fault + ": must be a number, not below 0", "data." + fault);
   if (event.correlation_id.empty()) {
     if (row.step != Step::started)
       return refused(RefusedBecause::invalid,
@@ -166,7 +166,7 @@ BulkOperations::Outcome BulkOperations::start(const std::string& key, Event&& ev
   const std::int64_t silence_seconds = silence.integer();
   if (silence && (silence_seconds < 1 || silence_seconds > kMaxSilenceSeconds))
     return refused(RefusedBecause::invalid,
-                   "data.silence_seconds: is a number from 1 to " + std::to_string(kMaxSilenceSeconds),
+                   "data.silence_seconds: must be a number from 1 to " + std::to_string(kMaxSilenceSeconds),
                    "data.silence_seconds");
   std::string ignored;
   const auto done = count_in(event.data, "done", ignored), total = count_in(event.data, "total", ignored);

@@ -111,6 +111,8 @@ class PublishSocket::Connection : public Worker {
     return false;
   }
 
+  void failed() noexcept override { house_.ended(*this); }
+
  private:
   [[nodiscard]] std::size_t most_in_line() const {
     return house_.publishing_.options().max_event_bytes + kSpareLineBytes;
@@ -282,7 +284,7 @@ void PublishSocket::accepted(int fd) {
   if (!kept && fd >= 0) ::close(fd);
 }
 
-void PublishSocket::ended(Connection& connection) {
+void PublishSocket::ended(Connection& connection) noexcept {
   std::erase_if(connections_, [&](const auto& one) { return one.get() == &connection; });
 }
 

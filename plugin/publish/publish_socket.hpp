@@ -47,7 +47,7 @@ class PublishSocket {
 
   void listen(Now now);
   void accepted(int fd);
-  void ended(Connection& connection);
+  void ended(Connection& connection) noexcept;
 
   uv_loop_t* loop_;
   Log log_;

@@ -27,7 +27,7 @@ std::string text_fault(const json_t* value, std::size_t most = kMaxPublishedText
   const std::string_view text = text_of(value);
   const bool plain = std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
   if (!text.empty() && text.size() <= most && plain) return {};
-  return "is a text of 1 to " + std::to_string(most) + " bytes without control characters";
+  return "must be a text of 1 to " + std::to_string(most) + " bytes without control characters";
 }
 
 class Reading {
@@ -42,7 +42,7 @@ class Reading {
 
   PublishedEvent cloud_event() {
     if (text_of(json_object_get(json_, "specversion")) != "1.0") {
-      refuse("specversion", R"(is "1.0")");
+      refuse("specversion", R"(must be "1.0")");
       return std::move(made_);
     }
     if (!begin(json_object_get(json_, "type"), "bindcast.")) return std::move(made_);
@@ -82,7 +82,7 @@ class Reading {
     if (name.empty())
       refuse("type", "is missing, or no text");
     else if (!name.starts_with(prefix))
-      refuse("type", "begins with \"" + std::string(prefix) + "\", before one of our event types");
+      refuse("type", "must begin with \"" + std::string(prefix) + "\", before one of our event types");
     else if (!make_event_of(name.substr(prefix.size()), made_.event, fault))
       refuse("type", fault);
     else if (const TypeInfo& info = type_info(made_.event.type); info.origin != Origin::published && !trusted_)
@@ -133,7 +133,7 @@ class Reading {
   }
   std::string time(std::string_view, const json_t* value) {
     const auto at = timestamp_from(text_of(value));
-    if (!at) return "is a time as in 2026-11-23T14:02:11.031415Z (RFC 3339)";
+    if (!at) return "must be a time as in 2026-11-23T14:02:11.031415Z (RFC 3339)";
     if (*at > now_.wall_us + kMaxAheadUs)
       return "is more than " + std::to_string(kMaxAheadUs / 60'000'000) + " minutes ahead of the server's clock";
     append_timestamp(time_, *at);
@@ -141,20 +141,20 @@ class Reading {
   }
   std::string expires_at(std::string_view, const json_t* value) {
     const auto at = timestamp_from(text_of(value));
-    if (!at) return "is a time as in 2026-11-23T14:02:11.031415Z (RFC 3339)";
+    if (!at) return "must be a time as in 2026-11-23T14:02:11.031415Z (RFC 3339)";
     if (*at <= now_.wall_us) return "is past";
     made_.event.expires_at_us = *at;
     return {};
   }
   std::string priority(std::string_view, const json_t* value) {
     const auto known = priority_from(text_of(value));
-    if (!known) return "is one of low, normal, high, critical, urgent";
+    if (!known) return "must be one of low, normal, high, critical, urgent";
     made_.event.priority = *known;
     return {};
   }
   std::string severity(std::string_view, const json_t* value) {
     const auto known = severity_from(text_of(value));
-    if (!known) return "is one of debug, info, warning, error, critical";
+    if (!known) return "must be one of debug, info, warning, error, critical";
     made_.event.severity = *known;
     return {};
   }
@@ -164,7 +164,7 @@ class Reading {
     return text_fault(value);
   }
   std::string tags(std::string_view, const json_t* value) {
-    const std::string allowed = "is a list of at most " + std::to_string(kMaxPublishedTags) + " texts";
+    const std::string allowed = "must be a list of at most " + std::to_string(kMaxPublishedTags) + " texts";
     if (!json_is_array(value) || json_array_size(value) > kMaxPublishedTags) return allowed;
     for (std::size_t i = 0; i < json_array_size(value); ++i) {
       const json_t* tag = json_array_get(value, i);
@@ -175,16 +175,16 @@ class Reading {
     return {};
   }
   std::string data(std::string_view, const json_t* value) {
-    return json_is_object(value) ? read_fields(value, bounds_, made_.event.data) : "is an object";
+    return json_is_object(value) ? read_fields(value, bounds_, made_.event.data) : "must be an object";
   }
   std::string custom_fields(std::string_view, const json_t* value) {
-    if (!json_is_object(value)) return "is an object";
+    if (!json_is_object(value)) return "must be an object";
     for (const std::string_view name : {kPublisherId, kPublisherSource, kPublisherTime})
       if (json_object_get(value, name.data()) != nullptr) return std::string(name) + " is set by the server";
     return read_fields(value, bounds_, made_.event.custom_fields);
   }
   std::string metadata(std::string_view, const json_t* value) {
-    if (!json_is_object(value)) return "is an object";
+    if (!json_is_object(value)) return "must be an object";
     members(value, "metadata.", kMetadata, kStampedMetadata);
     return {};
   }
@@ -192,7 +192,7 @@ class Reading {
   std::string json_only(std::string_view, const json_t* value) {
     const std::string_view type = text_of(value);
     const bool json = type == "application/json" || type.starts_with("application/json;");
-    return json ? "" : "is application/json";
+    return json ? "" : "must be application/json";
   }
   // An attribute that CloudEvents does not define: kept for whoever reads it.
   std::string extension(std::string_view name, const json_t* value) {
@@ -212,7 +212,7 @@ class Reading {
     else if (json_is_boolean(value))
       fields.add_boolean(name, json_is_true(value));
     else
-      return "is a text, an integer, true or false";
+      return "must be a text, an integer, true or false";
     return {};
   }
   std::string refuse_base64(std::string_view, const json_t*) { return "is not taken; data is a JSON object"; }

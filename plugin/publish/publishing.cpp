@@ -65,6 +65,7 @@ PublishAnswer Publishing::answer(const json_t* json, const Request& request, Now
     given.refusal = std::move(why);
     return std::move(given);
   };
+  if (stopped_) return no(refusal(RefusedBecause::unavailable, "the server stops"));
   if (!may_publish(request.user))
     return no(refusal(RefusedBecause::not_permitted, "publishing needs the role admin or publisher"));
   if (auto limited = over_rate(request.user.name, now)) return no(std::move(*limited));

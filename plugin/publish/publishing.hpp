@@ -64,7 +64,11 @@ class Publishing {
   [[nodiscard]] std::int64_t due_us() const noexcept { return bulk_.due_us(); }
   void run(Now now) { bulk_.run(now); }
   void tick(Now now);  // once a second
-  void stop(Now now) { bulk_.stop(now); }
+  // Nothing is taken any more.
+  void stop(Now now) {
+    stopped_ = true;
+    bulk_.stop(now);
+  }
 
   struct Counters {
     std::uint64_t published = 0, duplicates = 0, held_back = 0;
@@ -85,6 +89,7 @@ class Publishing {
   BulkOperations bulk_;
   std::unordered_map<std::string, TokenBucket> rates_;  // by publisher; without those that would be full
   Counters counters_;
+  bool stopped_ = false;
 };
 
 }  // namespace bindcast

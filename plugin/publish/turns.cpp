@@ -26,8 +26,9 @@ void Turns::take(std::size_t most, Now now) {
   for (; most > 0 && !waiting_.empty(); --most) {
     Worker* const worker = waiting_.front();
     bool more = false;
-    faults_.contain([&] { more = worker->work(now); });
-    // It may have removed itself, or others.
+    const bool done = faults_.contain([&] { more = worker->work(now); });
+    if (!done) worker->failed();
+    // One that is gone has removed itself.
     if (!waiting_.empty() && waiting_.front() == worker) {
       waiting_.pop_front();
       if (more) waiting_.push_back(worker);  // into the place that has just become free

@@ -16,8 +16,10 @@ namespace bindcast {
 class Worker {
  public:
   virtual ~Worker() = default;
-  // One step; true: there is more. May throw: then it is not asked again until it is added again.
+  // One step; true: there is more. Without more it may be gone afterwards.
   virtual bool work(Now now) = 0;
+  // A step ended by an exception, and it is not asked again. It may be gone afterwards.
+  virtual void failed() noexcept = 0;
 };
 
 class Turns {

@@ -31,6 +31,15 @@ void Server::serve_endpoints() {
     else
       reply(json_answer(status(now)));
   });
+  exchanges_.serve(
+      "POST", "/api/v1/events",
+      [this](HttpRequest&& request, const Reply& reply, Now now) {
+        if (const auto user = user_of(request))
+          publish_requests_.take(*user, request, reply, now);
+        else
+          reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
+      },
+      PublishRequests::kMaxBody);
   for (const std::string_view path : kWebSocketPaths)
     exchanges_.serve("GET", std::string(path), [](HttpRequest&&, const Reply& reply, Now) {
       reply(upgrade_required("this is a WebSocket: ask for an upgrade"));

@@ -14,6 +14,9 @@ namespace bindcast {
 
 enum HttpStatus : unsigned {
   kHttpOk = 200,
+  kHttpCreated = 201,
+  kHttpAccepted = 202,
+  kHttpMultiStatus = 207,
   kHttpBadRequest = 400,
   kHttpUnauthorized = 401,
   kHttpForbidden = 403,
@@ -24,6 +27,7 @@ enum HttpStatus : unsigned {
   kHttpLengthRequired = 411,
   kHttpTooLarge = 413,
   kHttpUnsupportedMediaType = 415,
+  kHttpUnprocessable = 422,
   kHttpUpgradeRequired = 426,
   kHttpTooManyRequests = 429,
   kHttpInternalError = 500,

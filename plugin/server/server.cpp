@@ -137,6 +137,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
       publishing_(hub, options.publish),
       publish_turns_(loop, hub.faults()),
       publish_socket_(loop, log_, publishing_, publish_turns_, hub.faults()),
+      publish_requests_(publishing_, publish_turns_, hub.faults()),
       shared_{.hub = hub,
               .channels = channels_,
               .escalations = escalations_,

@@ -20,6 +20,7 @@
 #include "plugin/delivery/channels.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/log.hpp"
+#include "plugin/publish/publish_requests.hpp"
 #include "plugin/publish/publish_socket.hpp"
 #include "plugin/publish/publishing.hpp"
 #include "plugin/publish/turns.hpp"
@@ -134,6 +135,7 @@ class Server {
   Publishing publishing_;
   Turns publish_turns_;
   PublishSocket publish_socket_;
+  PublishRequests publish_requests_;
   SessionShared shared_;
   Exchanges exchanges_;
   lws_context* context_ = nullptr;
