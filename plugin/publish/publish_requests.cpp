@@ -149,8 +149,8 @@ void PublishRequests::take(const User& user, const HttpRequest& request, const R
   const auto refuse = [&](RefusedBecause because, std::string message) {
     return http_answer(publishing_.refuse(because, std::move(message)));
   };
-  if (!may_publish(user))
-    return reply(refuse(RefusedBecause::not_permitted, "publishing needs the role admin or publisher"));
+  if (!publishing_.may_publish(user))
+    return reply(refuse(RefusedBecause::not_permitted, "publishing needs a role that may publish"));
   const MediaType* type = media_type_of(request.content_type);
   if (type == nullptr) {
     HttpAnswer unsupported = refuse(

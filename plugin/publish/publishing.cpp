@@ -22,12 +22,9 @@ Refusal refusal(RefusedBecause because, std::string message, std::string field =
 
 }  // namespace
 
-bool may_publish(const User& user) {
-  return user.is_admin() || user.has_role("publisher");
-}
-
-Publishing::Publishing(Hub& hub, const PublishOptions& options)
+Publishing::Publishing(Hub& hub, const Roles& roles, const PublishOptions& options)
     : hub_(hub),
+      roles_(roles),
       options_(options),
       known_ids_(options.remember_ids.count()),
       bulk_(options, [this](Event&& event, Now now) { return hub_.emit(std::move(event), now); }) {}
@@ -67,7 +64,7 @@ PublishAnswer Publishing::answer(const json_t* json, const Request& request, Now
   };
   if (stopped_) return no(refusal(RefusedBecause::unavailable, "the server stops"));
   if (!may_publish(request.user))
-    return no(refusal(RefusedBecause::not_permitted, "publishing needs the role admin or publisher"));
+    return no(refusal(RefusedBecause::not_permitted, "publishing needs a role that may publish"));
   if (auto limited = over_rate(request.user.name, now)) return no(std::move(*limited));
   if (!json_is_object(json)) return no(refusal(RefusedBecause::invalid, "an event is a JSON object"));
   const std::string text = canonical(json);
@@ -75,7 +72,7 @@ PublishAnswer Publishing::answer(const json_t* json, const Request& request, Now
     return no(refusal(RefusedBecause::too_large, "the event has " + std::to_string(text.size()) +
                                                      " bytes; accepted: " + std::to_string(options_.max_event_bytes) +
                                                      " (publish.max_event_bytes)"));
-  PublishedEvent read = read_published(json, request.form, request.user.is_admin(), now);
+  PublishedEvent read = read_published(json, request.form, roles_.may(request.user, Right::administer), now);
   if (read.refusal) return no(std::move(*read.refusal));
   std::string& id = read.id;
   if (!request.id.empty()) {

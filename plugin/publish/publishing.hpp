@@ -21,12 +21,9 @@
 #include "plugin/publish/known_ids.hpp"
 #include "plugin/publish/published_event.hpp"
 #include "plugin/publish/refusal.hpp"
-#include "plugin/server/identity.hpp"
+#include "plugin/server/roles.hpp"
 
 namespace bindcast {
-
-// The roles admin and publisher. An operator may not: who shall do both has both roles.
-[[nodiscard]] bool may_publish(const User& user);
 
 // How an event came; the events' source_component.
 enum class PublishedBy : std::uint8_t { websocket, http, unix_socket };
@@ -49,8 +46,9 @@ class Publishing {
     std::string_view id{};  // beside the event: of a header
   };
 
-  Publishing(Hub& hub, const PublishOptions& options);
+  Publishing(Hub& hub, const Roles& roles, const PublishOptions& options);
   void configure(const PublishOptions& options);
+  [[nodiscard]] bool may_publish(const User& user) const { return roles_.may(user, Right::publish); }
   [[nodiscard]] const PublishOptions& options() const noexcept { return options_; }
 
   // One event.
@@ -84,6 +82,7 @@ class Publishing {
   [[nodiscard]] Refusal why_not_told(std::uint64_t failed_before) const;
 
   Hub& hub_;
+  const Roles& roles_;
   PublishOptions options_;
   KnownIds known_ids_;
   BulkOperations bulk_;

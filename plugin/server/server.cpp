@@ -134,7 +134,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
                     .post = [this](WebhookPost post, Now now) { return webhooks_.post(std::move(post), now); },
                     .cancel = [this](const std::string& id) { webhooks_.cancel(id); }},
                    random_share),
-      publishing_(hub, options.publish),
+      publishing_(hub, roles_, options.publish),
       publish_turns_(loop, hub.faults()),
       publish_socket_(loop, log_, publishing_, publish_turns_, hub.faults()),
       publish_requests_(publishing_, publish_turns_, hub.faults()),

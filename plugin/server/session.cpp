@@ -209,7 +209,7 @@ void Session::receive(std::string_view text, Now now) {
   if (close_) return;
   ++messages_in_;
   // What a publisher publishes has a limit of its own, so of him a message is read before it is counted.
-  const bool read_first = user_ && may_publish(*user_);
+  const bool read_first = user_ && may(Right::publish);
   if (!read_first && !allowed(now)) return;
   ClientMessage message;
   std::string fault;

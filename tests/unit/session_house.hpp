@@ -62,7 +62,7 @@ struct House {
                               },
                           .cancel = [this](const std::string& id) { cancelled.push_back(id); }},
         [] { return 0.5; });
-    publishing = std::make_unique<Publishing>(hub, options.publish);
+    publishing = std::make_unique<Publishing>(hub, *roles, options.publish);
     shared = std::make_unique<SessionShared>(SessionShared{.hub = hub,
                                                            .channels = *channels,
                                                            .escalations = *escalations,
