@@ -1,0 +1,20 @@
+// The server's HTTP interface: an answer, or a Failure that says what the server said.
+#pragma once
+
+#include <string>
+
+#include "tool/network.hpp"
+
+namespace bindcast::tool {
+
+// The body of the answer. `body` empty: GET. Throws Failure for any status but 2xx.
+[[nodiscard]] std::string call_api(Network& network, const std::string& path, const std::string& body = {},
+                                   const std::string& content_type = "application/json");
+
+// Percent-encoded for a query (RFC 3986).
+[[nodiscard]] std::string url_encoded(std::string_view text);
+
+// Of a 401, whatever it was asked for.
+[[nodiscard]] std::string no_admission(const std::string& said, const ServerAddress& server);
+
+}  // namespace bindcast::tool

@@ -1,0 +1,158 @@
+// The command line: which options there are. Everything else is in the commands.
+
+#include <CLI/CLI.hpp>
+
+#include "plugin/version.hpp"
+#include "tool/commands.hpp"
+#include "tool/network.hpp"
+#include "tool/output.hpp"
+#include "tool/selection.hpp"
+
+namespace bindcast::tool {
+
+namespace {
+
+constexpr const char* kPriorities[] = {"low", "normal", "high", "critical", "urgent"};
+constexpr const char* kSeverities[] = {"debug", "info", "warning", "error", "critical"};
+
+CLI::App& add_command(CLI::App& app, const char* name, const char* what) {
+  CLI::App& command = *app.add_subcommand(name, what);
+  command.set_help_flag("-h,--help", "Say what the command does, and end");
+  return command;
+}
+
+void add_access(CLI::App& command, Access& access) {
+  command.add_option("--url", access.url, "Where the server is: ws://host:port, wss://host:port or unix:/path")
+      ->type_name("URL");
+  command.add_option("--token-file", access.token_file, "The file whose first line is the token")->type_name("FILE");
+  command.add_option("--cacert", access.ca_file, "Trust the authorities in this PEM file, for wss://")
+      ->type_name("FILE");
+  command.add_flag("--insecure", access.insecure,
+                   "Ask for no valid certificate; send the token unencrypted if need be");
+}
+
+void add_selection(CLI::App& command, Selection& selection) {
+  command.add_option("-f,--filter", selection.filter, "Only events that match this expression")->type_name("EXPR");
+  command.add_option("-t,--type", selection.types, "Only events of this type; may be repeated")
+      ->type_name("TYPE")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command.add_option("-c,--category", selection.categories, "Only events of this category; may be repeated")
+      ->type_name("CATEGORY")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+void add_roles(CLI::App& command, std::vector<std::string>& roles) {
+  command.add_option("--role", roles, "What the holder may do; may be repeated")
+      ->type_name("ROLE")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str();
+}
+
+void add_tail(CLI::App& app) {
+  CLI::App& command = add_command(app, "tail", "Show events as they happen");
+  auto options = std::make_shared<TailOptions>();
+  add_access(command, options->access);
+  add_selection(command, options->selection);
+  command.add_option("--min-priority", options->min_priority, "Only events of this priority or above")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kPriorities), std::end(kPriorities))));
+  command.add_option("--min-severity", options->min_severity, "Only events of this severity or above")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kSeverities), std::end(kSeverities))));
+  command
+      .add_option("--since", options->since,
+                  "First what came after this id; last: where the last such tail ended; "
+                  "start: all that the server remembers")
+      ->type_name("ID|last|start");
+  command.add_option("--sample", options->sample, "Only one event in N")->type_name("N")->check(CLI::Range(1, 1000000));
+  command.add_option("-n,--count", options->count, "End after N events")->type_name("N");
+  command.add_option("--for", options->seconds, "End after so many seconds")->type_name("SECONDS");
+  command.add_option("--label", options->label, "Put this before each line")->type_name("TEXT");
+  command.add_flag("--json", options->json, "Write events as JSON lines, as the server sends them");
+  command.add_flag("--no-color", options->no_color, "No colours, on a terminal either");
+  command.callback([options] {
+    check_selection(options->selection);
+    tail(*options);
+  });
+}
+
+void add_status(CLI::App& app) {
+  CLI::App& command = add_command(app, "status", "Say how the server is");
+  auto options = std::make_shared<StatusOptions>();
+  add_access(command, options->access);
+  command.add_flag("--json", options->json, "Write it as JSON, as the server sends it");
+  command.callback([options] { status(*options); });
+}
+
+void add_acknowledge(CLI::App& app) {
+  CLI::App& command = add_command(app, "ack", "Acknowledge alerts, so that they are not sent again");
+  auto options = std::make_shared<AckOptions>();
+  add_access(command, options->access);
+  command.add_option("id", options->ids, "Ids of the events")->type_name("ID")->required();
+  command.add_option("--note", options->note, "What the others shall know about it")->type_name("TEXT");
+  command.callback([options] { acknowledge(*options); });
+}
+
+void add_check(CLI::App& app) {
+  CLI::App& command = add_command(app, "check", "Check a configuration, as named-checkconf does");
+  auto file = std::make_shared<std::string>();
+  command.add_option("file", *file, "The configuration in YAML")->type_name("FILE")->required();
+  command.callback([file] { check(*file); });
+}
+
+void add_passwd(CLI::App& app) {
+  CLI::App& command = add_command(app, "passwd", "Make a password's hash, for auth.users of the configuration");
+  auto options = std::make_shared<NewPasswordOptions>(NewPasswordOptions{.user = "NAME", .roles = {"viewer"}});
+  command.add_option("--user", options->user, "The user's name")->type_name("NAME")->capture_default_str();
+  add_roles(command, options->roles);
+  command.callback([options] { make_password(*options); });
+}
+
+void add_token(CLI::App& app) {
+  CLI::App& command = add_command(app, "token", "Make a token and its hash, for auth.tokens of the configuration");
+  auto options = std::make_shared<NewTokenOptions>(NewTokenOptions{.name = "NAME", .roles = {"viewer"}});
+  command.add_option("--name", options->name, "Who holds the token")->type_name("NAME")->capture_default_str();
+  add_roles(command, options->roles);
+  command.callback([options] { make_token(*options); });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Watches and tends Bindcast, the event stream of BIND 9's named", "bindcast");
+  app.set_help_flag("-h,--help", "Say which commands there are, and end");
+  app.set_version_flag("--version", std::string("bindcast ") + std::string(kVersion));
+  app.require_subcommand(1);
+  add_tail(app);
+  add_status(app);
+  add_acknowledge(app);
+  add_check(app);
+  add_passwd(app);
+  add_token(app);
+  try {
+    take_signals();
+    app.parse(argc, argv);
+    flush();
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    app.exit(wanted);
+  } catch (const CLI::ParseError& fault) {
+    complain(fault.what());
+    return static_cast<int>(Exit::usage);
+  } catch (const Failure& failure) {
+    try {
+      flush();
+    } catch (...) {  // there is a better reason already
+    }
+    complain(failure.what());
+    return static_cast<int>(failure.code);
+  } catch (const OutputClosed&) {
+  }
+  return static_cast<int>(Exit::ok);
+}
+
+}  // namespace
+
+}  // namespace bindcast::tool
+
+int main(int argc, char** argv) {
+  return bindcast::tool::run(argc, argv);
+}
