@@ -20,7 +20,8 @@ std::string said_in(const std::string& body) {
 }  // namespace
 
 std::string no_admission(const std::string& said, const ServerAddress& server) {
-  return server.url + ": " + (said.empty() ? "the server wants a valid token" : said) +
+  const bool none_said = said.empty() || said.starts_with("authenticate first");
+  return server.url + ": " + (none_said ? "the server wants a valid token" : said) +
          " (--token-file, BINDCAST_TOKEN or " + kNamedTokenFile + ")";
 }
 

@@ -35,6 +35,12 @@ struct StatusOptions {
 };
 void status(const StatusOptions& options);
 
+struct TopOptions {
+  Access access;
+  double seconds = 0;  // 0: no end
+};
+void top(const TopOptions& options);
+
 struct AckOptions {
   Access access;
   std::vector<std::string> ids;

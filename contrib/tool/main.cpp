@@ -85,6 +85,14 @@ void add_status(CLI::App& app) {
   command.callback([options] { status(*options); });
 }
 
+void add_top(CLI::App& app) {
+  CLI::App& command = add_command(app, "top", "Show what named is doing, each second anew; q quits");
+  auto options = std::make_shared<TopOptions>();
+  add_access(command, options->access);
+  command.add_option("--for", options->seconds, "End after so many seconds")->type_name("SECONDS");
+  command.callback([options] { top(*options); });
+}
+
 void add_acknowledge(CLI::App& app) {
   CLI::App& command = add_command(app, "ack", "Acknowledge alerts, so that they are not sent again");
   auto options = std::make_shared<AckOptions>();
@@ -124,6 +132,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   add_tail(app);
   add_status(app);
+  add_top(app);
   add_acknowledge(app);
   add_check(app);
   add_passwd(app);

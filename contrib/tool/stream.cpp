@@ -149,20 +149,23 @@ void Stream::welcome(const json_t* data) {
   const bool begins_here = position_.empty();
   if (begins_here) position_ = epoch_ + "-" + std::to_string(json_integer_value(json_object_get(data, "offset")));
   if (json_object_size(wish_.preferences.get()) != 0) send("set_preferences", wish_.preferences);
-  ask(!begins_here);
+  ask(!begins_here && (!was_live_ || wish_.wants_missed));
 }
 
 void Stream::ask(bool since) {
-  Json data(json_copy(wish_.subscription.get()));
-  if (since) set(data.get(), "since", position_);
   asked_since_ = since;
   state_ = State::subscribing;
-  send("subscribe", data);
+  unanswered_ = wish_.subscriptions.size();
+  for (const Json& subscription : wish_.subscriptions) {
+    Json data(json_copy(subscription.get()));
+    if (since) set(data.get(), "since", position_);
+    send("subscribe", data);
+  }
 }
 
-void Stream::subscribe(Json subscription) {
-  wish_.subscription = std::move(subscription);
-  if (state_ == State::live) send("subscribe", wish_.subscription);
+void Stream::subscribe(std::size_t which, Json subscription) {
+  wish_.subscriptions[which] = std::move(subscription);
+  if (state_ == State::live) send("subscribe", wish_.subscriptions[which]);
 }
 
 // The type serves as the request's id, so an answer says what it answers.
@@ -180,7 +183,7 @@ void Stream::answered(const json_t* message) {
     const json_t* error = json_array_get(errors, i);
     notice_(std::string(text_member(error, "value")) + ": " + std::string(text_member(error, "message")));
   }
-  if (state_ != State::subscribing) return;
+  if (state_ != State::subscribing || --unanswered_ != 0) return;
   state_ = State::live;
   live_since_ = Clock::now();
   if (std::exchange(was_live_, true)) notice_("connected again after " + seconds(live_since_ - lost_at_));
@@ -190,10 +193,7 @@ void Stream::refused(const json_t* message) {
   const json_t* data = json_object_get(message, "data");
   const std::string_view code = text_member(data, "code"), answers = text_member(message, "reply_to");
   error_ = text_member(data, "message");
-  if (code == "AUTH_FAILED") {
-    const bool none_said = error_.starts_with("authenticate first");
-    throw Failure(Exit::unauthenticated, no_admission(none_said ? "" : error_, network_.server()));
-  }
+  if (code == "AUTH_FAILED") throw Failure(Exit::unauthenticated, no_admission(error_, network_.server()));
   if (answers == "subscribe" && was_live_ && asked_since_ && error_.starts_with("since:")) {
     notice_("what was missed is not known: " + error_);
     ask(false);

@@ -11,6 +11,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "plugin/json_parse.hpp"
 #include "tool/websocket.hpp"
@@ -26,12 +27,12 @@ struct Message {
 
 class Stream {
  public:
-  // What is asked for when a connection stands: `subscription` and `preferences` are the data of those messages;
-  // `since` is an id, or "start" for all that the server remembers, or empty.
+  // What is asked for when a connection stands: the data of those messages.
   struct Wish {
-    Json subscription;
-    Json preferences;
-    std::string since;
+    std::vector<Json> subscriptions;
+    Json preferences{};
+    std::string since{};       // an id, or "start" for all that the server remembers, or empty
+    bool wants_missed = true;  // after connecting again
   };
   // Told on the way: lost the connection, has it again.
   using Notice = std::function<void(const std::string& text)>;
@@ -47,8 +48,8 @@ class Stream {
   [[nodiscard]] bool was_live() const noexcept { return was_live_; }
   // Sends a request of this connection's, when it is live.
   void send(const std::string& type, const Json& data);
-  // Another subscription from now on, and after connecting again.
-  void subscribe(Json subscription);
+  // Another subscription instead of number `which`, from now on and after connecting again.
+  void subscribe(std::size_t which, Json subscription);
   void close();
 
   // Where the stream is: the id of the last event that came, or of the last one before it began. Empty: not known yet.
@@ -75,7 +76,8 @@ class Stream {
   State state_ = State::waiting;
   std::deque<Message> messages_;
   std::string position_, epoch_;
-  std::string error_;  // the last one that the server told this connection
+  std::string error_;           // the last one that the server told this connection
+  std::size_t unanswered_ = 0;  // subscriptions
   bool was_live_ = false;
   bool asked_since_ = false;
   std::uint32_t attempt_ = 0;

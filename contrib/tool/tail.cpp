@@ -26,7 +26,9 @@ Stream::Wish wish_of(const TailOptions& options, const std::string& since) {
   if (options.sample > 1) set(subscription.get(), "sample", std::uint64_t{options.sample});
   Json preferences(json_object());
   set(preferences.get(), "batch_timeout_ms", kBatchTimeoutMs);
-  return {.subscription = std::move(subscription), .preferences = std::move(preferences), .since = since};
+  Stream::Wish wish{.subscriptions = {}, .preferences = std::move(preferences), .since = since};
+  wish.subscriptions.push_back(std::move(subscription));
+  return wish;
 }
 
 // Where the last tail that was told --since last ended, and where the next one goes on.

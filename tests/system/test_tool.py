@@ -1,12 +1,16 @@
 """bindcast, the command line tool, against the real named: what it shows, how it ends, and what it survives."""
 
 import contextlib
+import ctypes
+import ctypes.util
 import fcntl
+import json
 import os
 import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -16,7 +20,8 @@ import unittest
 from pathlib import Path
 
 from client import Client, watching
-from harness import ROOT, TIME_FACTOR, HarnessError, Named, Zone, wait_until
+from harness import ROOT, TIME_FACTOR, HarnessError, Named, Zone, free_port, wait_until
+from traffic import Asker, Background
 
 TOOL = Path(os.environ.get("BINDCAST_TOOL", ROOT / "build/contrib/tool/bindcast")).resolve()
 ZONES = {"example.com": Zone("www A 192.0.2.1", options="allow-update { key update-key; };"),
@@ -249,6 +254,321 @@ def in_terminal(*arguments, named, keys=b"", until=None, size=(24, 80), **more) 
         process.stderr.close()
         os.close(master)
     return text.decode()
+
+
+class ComebackTest(unittest.TestCase):
+    def test_named_is_killed_and_comes_back(self):
+        """Nothing durable that the server still has is lost, and what it has no more is told."""
+        address = f"127.0.0.1:{free_port()}"
+        wanted = "dns_query_log,service_started,record_created"
+        with Named(ZONES, yaml={"server": {"listen": address}}) as named, contextlib.ExitStack() as stack:
+            with watching(named, account=False) as witness:
+                witness.subscribe()
+                tail = stack.enter_context(tailing(named, witness, "--type", wanted))
+                named.query("before.example.com")
+                tail.wait_line("before.example.com")
+                named.kill()
+                witness.wait_closed()
+            tail.wait_error(f"disconnected from ws://{address}")
+            named.start()
+            tail.wait_error("connected again after", timeout=20)
+            # The plugin was up, and its start told, before the tool was back.
+            tail.wait_line(r" gap +\d+ events missed: restart")
+            tail.wait_line("service_started")
+            named.update("example.com", lambda u: u.add("after", 60, "A", "192.0.2.1"))
+            tail.wait_line("record_created +after.example.com")
+            self.assertEqual(1, sum("service_started" in line for line in tail.out), tail.out)
+            self.assertEqual(OK, tail.end())
+            self.assertEqual(2, len(tail.err), tail.err)
+
+    def test_a_connection_that_is_cut(self):
+        """Durable events of the time between come once, in order; those before do not come again."""
+        with Named(ZONES) as named, watching(named) as witness, Cutter(named) as cutter:
+            witness.subscribe()
+            arguments = ("--url", f"ws://127.0.0.1:{cutter.port}", "--token-file", named.token_file)
+            before = len(witness.of("subscription_created"))
+            with Running("tail", *arguments, "--type", "record_created") as tail:
+                witness.wait_events(before + 1, "subscription_created")
+                for i in range(12):
+                    if i == 4:
+                        cutter.cut()
+                        tail.wait_error("disconnected")
+                    if i == 8:
+                        cutter.mend()
+                    named.update("example.com", lambda u: u.add(f"cut{i}", 60, "A", "192.0.2.1"))
+                    if i < 4:
+                        tail.wait_line(f"cut{i}.example.com")
+                    else:
+                        witness.wait_event("record_created", name=f"cut{i}.example.com")
+                tail.wait_line("cut11.example.com", timeout=20)
+                self.assertEqual([f"cut{i}.example.com" for i in range(12)], [line.split()[2] for line in tail.out])
+
+
+class Cutter(Background):
+    """A way to named's listener that can be cut."""
+
+    def __init__(self, named):
+        super().__init__()
+        self._to = named.address
+        self._pairs: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
+        self.port = self._listener.getsockname()[1]
+        self._cut = False
+
+    def cut(self):
+        self._cut = True
+        for end in self._pairs:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self):
+        self._cut = False
+
+    def _run(self):
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                near, _ = self._listener.accept()
+                if self._cut:
+                    near.close()
+                    continue
+                far = socket.create_connection(self._to)
+                self._pairs += [near, far]
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+        self.cut()
+        for end in (*self._pairs, self._listener):
+            end.close()
+
+    @staticmethod
+    def _pass_on(source, to):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+
+
+class AccessTest(unittest.TestCase):
+    """Where the server is, who one is, and what is said when that is wrong."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        yaml = {"server": {"listen": ["127.0.0.1:0", f"unix:{cls.folder}/socket"]}}
+        cls.named = cls.enterClassContext(Named(ZONES, yaml=yaml))
+
+    def fails(self, code: int, *arguments, says: str, **more):
+        """One line, and it says what is wrong."""
+        ended = run(*arguments, **more)
+        self.assertEqual((code, "", 1), (ended.returncode, ended.stdout, ended.stderr.count("\n")), ended)
+        self.assertRegex(ended.stderr, "^bindcast: .*" + says)
+
+    def test_ways_to_the_server(self):
+        token = self.named.token
+        port = self.named.address[1]
+        for way in (f"ws://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws", f"http://localhost:{port}/",
+                    f"unix:{self.folder}/socket"):
+            for command in (("status",), ("tail", "--since", "start", "--count", "1")):
+                by_option = run(*command, "--url", way, BINDCAST_TOKEN=token)
+                self.assertEqual((OK, ""), (by_option.returncode, by_option.stderr), way)
+                self.assertTrue(by_option.stdout)
+        self.assertEqual(OK, run("status", BINDCAST_URL=way, BINDCAST_TOKEN=token).returncode)
+
+    def test_who_is_not_let_in(self):
+        for command in (("status",), ("tail",), ("ack", "1-1"), ("top", "--for", "1")):
+            with self.subTest(command):
+                self.fails(UNAUTHENTICATED, *command, "--url", url(self.named), says="bad token|valid token",
+                           BINDCAST_TOKEN="wrong-token")
+                self.fails(UNAUTHENTICATED, *command, "--url", url(self.named), says="valid token")
+        self.fails(UNAUTHENTICATED, "status", "--token-file", "/nowhere/token", says="/nowhere/token: No such file")
+        self.fails(UNAUTHENTICATED, "status", says="no token", BINDCAST_TOKEN="two words")
+
+    def test_where_nobody_is(self):
+        for way in (f"ws://127.0.0.1:{free_port()}", f"unix:{self.folder}/nothing", "ws://nowhere.invalid"):
+            for command in (("status",), ("tail",), ("ack", "1-1"), ("top", "--for", "1")):
+                with self.subTest(way, command=command):
+                    self.fails(UNREACHABLE, *command, "--url", way, "--insecure", says="connect|No such file|refused|nowhere.invalid",
+                               BINDCAST_TOKEN="any")
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            threading.Thread(target=http_server_of_another_kind, args=(other,), daemon=True).start()
+            self.fails(UNREACHABLE, "tail", "--url", f"ws://127.0.0.1:{other.getsockname()[1]}", says="HTTP 404",
+                       BINDCAST_TOKEN="any")
+
+    def test_what_is_no_command(self):
+        for command in ((), ("nonsense",), ("tail", "--nonsense"), ("tail", "--count", "many"), ("tail", "--sample", "0"),
+                        ("tail", "--type", "dns_quer"), ("tail", "--category", "x"), ("tail", "--filter", "qname ="),
+                        ("tail", "--min-severity", "bad"), ("tail", "--url", "gopher://x"), ("ack",), ("check",),
+                        ("tail", "--url", "ws://ann:secret@host"), ("token", "--name", "two words")):
+            with self.subTest(command):
+                self.fails(USAGE, *command, says="")
+                self.assertNotIn("secret", run(*command).stderr)
+
+    def test_a_token_goes_to_no_other_machine_unencrypted(self):
+        self.fails(USAGE, "status", "--url", "ws://192.0.2.1", says="unencrypted", BINDCAST_TOKEN="any")
+
+    def test_status(self):
+        with Client(self.named) as client:
+            told = client.request("get_status")["data"]
+        as_json = json.loads(run_for(self.named, "status", "--json").stdout)
+        self.assertEqual(set(told), set(as_json))
+        self.assertEqual(told["epoch"], as_json["epoch"])
+        text = run_for(self.named, "status").stdout
+        self.assertIn(f"at {told['epoch']}-", text)
+        self.assertIn(f"unix:{self.folder}/socket", text)
+
+    def test_encrypted(self):
+        certificate, key, other = (self.folder / name for name in ("cert.pem", "key.pem", "other.pem"))
+        for file in (other, certificate):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                            "-keyout", key, "-out", file, "-days", "2", "-subj", "/CN=localhost", "-addext",
+                            "subjectAltName=IP:127.0.0.1,DNS:localhost"], check=True, capture_output=True)
+        tls = {"server": {"tls": {"certificate": str(certificate), "key": str(key)}}}
+        with Named(ZONES, yaml=tls) as named:
+            port = named.address[1]
+            token = {"BINDCAST_TOKEN": named.token}
+            commands = (("status",), ("tail", "--since", "start", "--count", "1"))
+            for command in commands:
+                for host in ("127.0.0.1", "localhost"):
+                    there = ("--url", f"wss://{host}:{port}")
+                    self.assertEqual(OK, run(*command, *there, "--cacert", certificate, **token).returncode)
+                    self.fails(UNREACHABLE, *command, *there, says="TLS: ", **token)
+                    self.fails(UNREACHABLE, *command, *there, "--cacert", other, says="TLS: ", **token)
+                    self.assertEqual(OK, run(*command, *there, "--insecure", **token).returncode)
+                self.fails(UNREACHABLE, *command, "--url", f"wss://127.0.0.2:{port}", "--cacert", certificate,
+                           says="connect|TLS: the certificate is not one of 127.0.0.2", **token)
+
+
+def http_server_of_another_kind(listener: socket.socket):
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+
+class SecretsTest(unittest.TestCase):
+    def test_a_password_verifies(self):
+        made = run("passwd", "--user", "ann", "--role", "admin,operator", stdin="correct horse\n")
+        self.assertEqual((OK, ""), (made.returncode, made.stderr))
+        password_hash, line = made.stdout.splitlines()
+        self.assertTrue(password_hash.startswith("$y$"))
+        libcrypt = ctypes.CDLL(ctypes.util.find_library("crypt"))
+        libcrypt.crypt.restype = ctypes.c_char_p
+        self.assertEqual(password_hash.encode(), libcrypt.crypt(b"correct horse", password_hash.encode()))
+        self.assertNotEqual(password_hash.encode(), libcrypt.crypt(b"correct hors", password_hash.encode()))
+        self.assertEqual(f'- {{name: ann, password: "{password_hash}", roles: [admin, operator]}}', line)
+        self.assertNotEqual(password_hash, run("passwd", stdin="correct horse\n").stdout.splitlines()[0])
+
+    def test_no_password(self):
+        for given in ("", "\n", "x" * 600 + "\n", "a\0b\n"):
+            self.assertEqual(REFUSED, run("passwd", stdin=given).returncode, given)
+
+    def test_a_password_is_asked_for_twice_and_not_shown(self):
+        for second, code in (("secret-1", OK), ("secret-2", REFUSED)):
+            process, text = typed(["passwd", "--user", "ann"], [("Password: ", "secret-1\n"), ("Again: ", second + "\n")])
+            self.assertEqual(code, process.returncode, text)
+            self.assertNotIn("secret", text)
+            self.assertEqual(code == OK, "$y$" in text)
+
+    def test_the_configuration_that_is_made_lets_its_holder_in(self):
+        token, token_line = run("token", "--name", "watcher", "--role", "viewer").stdout.splitlines()
+        user_line = run("passwd", "--user", "ann", stdin="correct horse\n").stdout.splitlines()[1]
+        yaml = ("server:\n  listen: 127.0.0.1:0\nauth:\n  users:\n    " + user_line + "\n  tokens:\n    " + token_line + "\n")
+        with Named(ZONES, yaml=yaml) as named:
+            with Client(named, token=token) as client:
+                self.assertEqual(["viewer"], client.wait_message("connection_established")["data"]["roles"])
+            self.assertNotIn(token, named.log() + (named.folder / "bindcast.yaml").read_text())
+            self.assertEqual(OK, run("status", "--url", url(named), BINDCAST_TOKEN=token).returncode)
+
+
+def typed(arguments, conversation):
+    """Runs the tool in a terminal and types each answer after its question; the process and what was shown."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([TOOL, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment())
+    os.close(slave)
+    text = ""
+    try:
+        def reads() -> bool:
+            nonlocal text
+            if select.select([master], [], [], 0.02)[0]:
+                try:
+                    text += os.read(master, 65536).decode()
+                except OSError:  # the other end is closed
+                    return False
+            return True
+
+        for question, answer in conversation:
+            wait_until(lambda: reads() and text.endswith(question), f"the question {question!r}")
+            os.write(master, answer.encode())
+        wait_until(lambda: not reads(), "the tool to end")
+        process.wait(10 * TIME_FACTOR)
+    finally:
+        process.kill()
+        os.close(master)
+    return process, text
+
+
+class CheckTest(unittest.TestCase):
+    def test_the_same_faults_as_named_checkconf(self):
+        faulty = 'server: {listen: "0.0.0.0:1", nonsense: 1}\nevents:\n  filter: "qname ="\nbatching: {max_batch_size: 0}\n'
+        with Named(ZONES, yaml=faulty, start="no") as named:
+            file = named.folder / "bindcast.yaml"
+            checked = run("check", file)
+            self.assertEqual(REFUSED, checked.returncode)
+            faults = re.findall(rf"{file}:\d.*", checked.stderr)
+            self.assertEqual(4, len(faults), checked)
+            self.assertEqual(faults, re.findall(rf"{file}:\d.*", "".join(named.checkconf().stdout)), named.checkconf())
+            file.write_text("server: {listen: 127.0.0.1:0}\n")
+            self.assertEqual((OK, f"{file}: no faults\n", ""), (lambda c: (c.returncode, c.stdout, c.stderr))(
+                run("check", file)))
+            self.assertEqual(REFUSED, run("check", named.folder / "nothing.yaml").returncode)
+
+
+class TopTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        yaml = {"events": {"rpz": {"feeds": {"malware.feed": "malware"}}}}
+        cls.named = cls.enterClassContext(Named(ZONES, options=RPZ, yaml=yaml))
+
+    def test_on_a_terminal(self):
+        with Asker(self.named, "asked.example.com", pause_s=0.01), Asker(self.named, "bad.test", pause_s=0.3):
+            seen = lambda text: "asked.example.com" in text and "malware_blocked" in text
+            text = in_terminal("top", named=self.named, keys=b"q", until=seen)
+        self.assertTrue(text.startswith("\x1b[?1049h"))
+        self.assertTrue(text.endswith("\x1b[?1049l"))
+        screens = text.split("\x1b[H")
+        self.assertGreater(len(screens), 1)
+        for screen in screens[1:]:
+            lines = re.sub(r"\x1b\[[?0-9]*[A-Za-z]", "", screen).split("\r\n")
+            self.assertLessEqual(len(lines), 24)
+            self.assertLessEqual(max(map(len, lines)), 80)
+        for part in ("queries/s", "NOERROR|NXDOMAIN", "p50", "127.0.0.1", "q quits", r"named on \S+, \d+ connections"):
+            self.assertRegex(screens[-1], part)
+
+    def test_elsewhere(self):
+        with Asker(self.named, "asked.example.com", pause_s=0.01):
+            with Running("top", named=self.named) as top:
+                line = top.wait_line("asked.example.com")
+                self.assertEqual(OK, top.end())
+        self.assertNotIn("\x1b", "".join(top.out))
+        rate, name_rate = map(float, re.search(r"queries/s ([\d.]+) .*asked\.example\.com ([\d.]+)/s", line).groups())
+        self.assertGreater(rate, 5)
+        self.assertGreater(name_rate, 5)
+
+
+class AcknowledgeTest(unittest.TestCase):
+    def test_an_alert(self):
+        yaml = {"events": {"rpz": {"feeds": {"malware.feed": "malware"}}}}
+        with Named(ZONES, options=RPZ, yaml=yaml) as named, watching(named) as witness:
+            witness.subscribe()
+            named.query("bad.test")
+            alert = witness.wait_event("malware_blocked")["id"]
+            done = run_for(named, "ack", alert, "--note", "seen to")
+            self.assertEqual((OK, f"{alert} acknowledged by admin\n"), (done.returncode, done.stdout), done)
+            told = witness.wait_event("notification_acknowledged")
+            self.assertEqual("seen to", told["data"]["note"])
+            again = run_for(named, "ack", alert)
+            self.assertEqual((REFUSED, ""), (again.returncode, again.stdout))
+            self.assertIn(alert, again.stderr)
 
 
 if __name__ == "__main__":
