@@ -154,7 +154,7 @@ class Top {
   void take(const Message& message) {
     switch (message.kind) {
       case Message::Kind::event:
-        model_.take_event(message.json.get(), sample_);
+        model_.take_event(message.json.get());
         break;
       case Message::Kind::gap:
         model_.take_gap(message.json.get());

@@ -37,16 +37,17 @@ void TopModel::take_query(const json_t* data, double weight, const json_t* laten
     current_.latencies_us.push_back(json_number_value(latency));
 }
 
-void TopModel::take_event(const json_t* event, std::uint32_t each) {
+void TopModel::take_event(const json_t* event) {
   ++current_.received;
+  const json_t* metadata = json_object_get(event, "metadata");
+  if (json_object_get(metadata, "attempt") != nullptr) return;  // sent again until somebody acknowledges it
   const std::string_view type = text_member(event, "type");
   const json_t* data = json_object_get(event, "data");
-  const double stands_for = number_or(json_object_get(event, "metadata"), "sampled", 1);
   if (type == "dns_query_log") {
-    take_query(data, stands_for * each, json_object_get(data, "latency_us"));
+    take_query(data, number_or(metadata, "sampled", 1), json_object_get(data, "latency_us"));
   } else if (type == "dns_query_batch") {
-    const double queries = number_or(data, "queries", number_or(data, "count", 1));
-    take_query(data, queries * each, json_object_get(json_object_get(data, "latency_us"), "mean"));
+    take_query(data, number_or(data, "queries", number_or(data, "count", 1)),
+               json_object_get(json_object_get(data, "latency_us"), "mean"));
   } else {
     if (type == "malware_blocked" || type == "phishing_blocked" || type == "dns_query_blocked") {
       const double hits = number_or(data, "count", 1);

@@ -22,8 +22,7 @@ class TopModel {
 
   using Leaders = std::vector<std::pair<std::string, double>>;  // name and number a second, the largest first
 
-  // `each`: how many events of queries one stands for, when the server was asked for one in so many.
-  void take_event(const json_t* event, std::uint32_t each);
+  void take_event(const json_t* event);
   void take_gap(const json_t* gap);
   // A line for the list of what happened.
   void note(std::string line);
