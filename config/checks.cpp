@@ -144,6 +144,13 @@ void check_identities(const Options& options, const std::vector<std::string_view
   }
 }
 
+void check_jwt(const Options& options, Reader& reader) {
+  const JwtOptions& jwt = options.auth.jwt;
+  if (!reader.clean({"auth.jwt"}) || jwt.algorithms.empty() == jwt.key.empty()) return;
+  fault(reader, jwt.key.empty() ? "auth.jwt.algorithms" : "auth.jwt.key",
+        jwt.key.empty() ? "needs auth.jwt.key, the key that verifies" : "a key without auth.jwt.algorithms");
+}
+
 void check_escalation(const Options& options, const std::vector<std::string_view>& roles, Reader& reader) {
   const auto& steps = options.escalation;
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -172,6 +179,7 @@ void check_options(Options& options, Reader& reader) {
   check_tls(options, reader);
   check_batching(options, reader);
   check_retry(options, reader);
+  check_jwt(options, reader);
   const auto in_force = roles_in_force(options);
   std::vector<std::string_view> roles;
   for (const auto& [name, role] : in_force) roles.push_back(name);

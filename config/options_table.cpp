@@ -146,7 +146,8 @@ void add_server(Table<Options>& table) {
   table.push_back(Make::integer(OPTION(server.max_connections), "1000", {1, 10000, "connections"},
                                 "Clients at the same time; more are refused."));
   table.push_back(Make::integer(OPTION(server.max_connections_per_user), "8", {1, 10000, "connections"},
-                                "Clients of one user or token at the same time."));
+                                "Clients of one user or token at the same time. One more of a token is refused; of a "
+                                "login session it replaces the oldest one."));
   table.push_back(Make::size(OPTION(server.max_message_bytes), "64KiB", {kKiB, 16 * kMiB},
                              "The largest message taken from a client."));
   table.push_back(Make::duration(OPTION(server.heartbeat), "30s", {1s, 1h},
@@ -160,32 +161,35 @@ void add_auth(Table<Options>& table) {
                                     "a unix socket."));
   table.push_back(Make::boolean(OPTION(auth.query_token), "false",
                                 "Accept a token as ?token= in the URL, which may end up in logs of proxies."));
-  table.push_back(
-      Make::duration(OPTION(auth.session_ttl), "8h", {1min, 30 * kDay}, "How long a login lasts.", kNotBuilt));
+  table.push_back(Make::duration(OPTION(auth.session_ttl), "8h", {1s, 30 * kDay},
+                                 "How long a login lasts, unless it is renewed."));
   table.push_back(Make::entries(OPTION(auth.users), user_table(), label_by_name<UserOptions>,
                                 "Users who log in with a password.",
-                                "[{name: ann, password: \"$y$j9T$...\", roles: [admin]}]", kNotBuilt));
+                                "[{name: ann, password: \"$y$j9T$...\", roles: [admin]}]"));
   table.push_back(Make::entries(OPTION(auth.tokens), token_table(), label_by_name<TokenOptions>,
                                 "Tokens of programs. Make one with `openssl rand -hex 32`, and its SHA-256 with "
                                 "`printf %s TOKEN | sha256sum`.",
                                 "[{name: backup-job, sha256: \"9f86d081...\", roles: [publisher]}]"));
   table.push_back(Make::text_list(OPTION(auth.jwt.algorithms), "[]", algorithm,
                                   "Signatures accepted on JSON Web Tokens, of RS256, ES256, EdDSA, HS256; none: no "
-                                  "such tokens.",
-                                  kNotBuilt));
-  table.push_back(Make::path(OPTION(auth.jwt.key), "\"\"", any_text, "The key that verifies them.", kNotBuilt));
-  table.push_back(Make::text(OPTION(auth.jwt.issuer), "\"\"", any_text, "Their `iss`; empty: any.", kNotBuilt));
-  table.push_back(Make::text(OPTION(auth.jwt.audience), "\"\"", any_text, "Their `aud`; empty: any.", kNotBuilt));
+                                  "such tokens."));
+  table.push_back(Make::path(OPTION(auth.jwt.key), "\"\"", any_text,
+                             "The file of the key that verifies them: PEM of a public key or certificate (RSA, P-256, "
+                             "Ed25519), or the bytes of a secret for HS256. Read again when it changes."));
+  table.push_back(Make::text(OPTION(auth.jwt.issuer), "\"\"", any_text, "Their `iss`; empty: any."));
+  table.push_back(Make::text(OPTION(auth.jwt.audience), "\"\"", any_text, "Their `aud`; empty: any."));
   table.push_back(
-      Make::text(OPTION(auth.jwt.roles_claim), "roles", filled_text, "The claim that holds the roles.", kNotBuilt));
+      Make::text(OPTION(auth.jwt.roles_claim), "roles", filled_text, "The claim that holds the roles."));
   table.push_back(
-      Make::text(OPTION(auth.jwt.user_claim), "sub", filled_text, "The claim that holds the user's name.", kNotBuilt));
+      Make::text(OPTION(auth.jwt.user_claim), "sub", filled_text, "The claim that holds the user's name."));
   table.push_back(Make::integer(OPTION(auth.lockout.failures), "5", {1, 1000, "failures"},
-                                "Failed logins within the window that lock a user out.", kNotBuilt));
+                                "Failures within the window that lock out: of a user, or of an address (of IPv6, a "
+                                "/64)."));
   table.push_back(
-      Make::duration(OPTION(auth.lockout.window), "10m", {1s, kDay}, "The window they are counted in.", kNotBuilt));
-  table.push_back(
-      Make::duration(OPTION(auth.lockout.duration), "15m", {1s, 30 * kDay}, "How long the user stays out.", kNotBuilt));
+      Make::duration(OPTION(auth.lockout.window), "10m", {1s, kDay}, "The window they are counted in."));
+  table.push_back(Make::duration(OPTION(auth.lockout.duration), "15m", {1s, 30 * kDay},
+                                 "How long a locked out user or address has to wait. Valid tokens and open sessions "
+                                 "are not concerned."));
   table.push_back(Make::keyed(
       OPTION(roles), role_table(), read_role_name, +[](const std::string& name) { return name; },
       "Roles besides the built-in admin, operator, viewer and publisher, or instead of them; see doc/roles.md.",

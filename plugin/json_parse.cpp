@@ -30,6 +30,7 @@ class Reserve {
 
   [[nodiscard]] bool used() const noexcept { return used_ != 0; }
 
+  static bool in_use() noexcept { return g_reserve != nullptr && g_reserve->used(); }
   static void* allocate(std::size_t size) noexcept {
     if (void* made = std::malloc(size); made != nullptr || g_reserve == nullptr) return made;
     return g_reserve->take(size);
@@ -78,14 +79,21 @@ int nesting_depth(std::string_view text) noexcept {
   return deepest;
 }
 
-Json parse_json(std::string_view text, std::size_t flags, json_error_t& fault) {
+void with_json_reserve(std::size_t size, const std::function<void()>& work) {
   static std::once_flag once;  // whatever was allocated before comes from malloc, too
   std::call_once(once, [] { json_set_alloc_funcs(&Reserve::allocate, &Reserve::release); });
-  const Reserve reserve(std::min(kTimesOfText * text.size() + kAtLeast, kAtMost));
-  Json parsed(json_loadb(text.data(), text.size(), flags, &fault));
-  if (!reserve.used()) return parsed;
-  parsed.reset();  // while the reserve is still there
-  throw std::bad_alloc();
+  const Reserve reserve(std::min(kTimesOfText * size + kAtLeast, kAtMost));
+  work();
+  if (reserve.used()) throw std::bad_alloc();
+}
+
+Json parse_json(std::string_view text, std::size_t flags, json_error_t& fault) {
+  Json parsed;
+  with_json_reserve(text.size(), [&] {
+    parsed.reset(json_loadb(text.data(), text.size(), flags, &fault));
+    if (Reserve::in_use()) parsed.reset();  // while the reserve is still there
+  });
+  return parsed;
 }
 
 }  // namespace bindcast

@@ -3,6 +3,8 @@
 #include <new>
 #include <utility>
 
+#include "plugin/server/secret.hpp"
+
 namespace bindcast {
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include "plugin/publish/answer_json.hpp"
 #include "plugin/server/http_headers.hpp"
+#include "plugin/server/login_endpoints.hpp"
 #include "plugin/server/server.hpp"
 #include "plugin/server/statistics_json.hpp"
 #include "plugin/version.hpp"
@@ -19,15 +20,19 @@ HttpAnswer json_answer(const Json& body) {
 }  // namespace
 
 void Server::serve_endpoints() {
+  serve_logins(exchanges_, identity_, shared_.options.server);
   exchanges_.serve("GET", "/healthz", [](HttpRequest&&, const Reply& reply, Now) {
     Json body(json_object());
     set(body.get(), "status", "ok");
     reply(json_answer(body));
   });
   exchanges_.serve("GET", "/api/v1/status", [this](HttpRequest&& request, const Reply& reply, Now now) {
-    const auto user = user_of(request);
-    if (!user || !roles_.may(*user, Right::watch))
-      reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
+    HttpAnswer refusal;
+    const auto user = user_of(request, &refusal);
+    if (!user)
+      reply(std::move(refusal));
+    else if (!roles_.may(*user, Right::watch))
+      reply(http_error(kHttpForbidden, "the status needs a role that may watch"));
     else
       reply(json_answer(status(now)));
   });
@@ -46,11 +51,14 @@ void Server::serve_endpoints() {
     });
 }
 
-std::optional<User> Server::user_of(const HttpRequest& request) const {
-  if (identity_.open()) return Identity::anybody();
-  auto token = bearer_token(request.authorization);
-  if (!token && identity_.query_token_allowed()) token = request.argument("token");
-  return token ? identity_.authenticate(*token) : std::nullopt;
+std::optional<User> Server::user_of(const HttpRequest& request, HttpAnswer* refusal) {
+  const auto outcome = identity_.authenticate(offered_by(request, shared_.options.server), request.peer, read_clock());
+  if (outcome)
+    if (const auto* admission = std::get_if<Admission>(&*outcome)) return admission->user;
+  if (refusal != nullptr)
+    *refusal = outcome ? http_refusal(std::get<Rejection>(*outcome))
+                       : http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token, or a login");
+  return std::nullopt;
 }
 
 Json Server::publishing_status() const {
@@ -81,6 +89,7 @@ Json Server::status(Now now) const {
   set(o, "faults", hub.faults().count());
   set(o, "connections", std::uint64_t{connections_.size()});
   set(o, "connections_turned_away", turned_away_);
+  set(o, "login_sessions", std::uint64_t{identity_.sessions()});
   set(o, "channels", std::uint64_t{channels_.all().size()});
   set_json(o, "delivery", delivery_json(channels_.statistics()));
   set_json(o, "alerts", escalations_.statistics_json());

@@ -180,6 +180,8 @@ int Exchanges::begin(lws* wsi, std::string_view path, Now now) {
     request.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION).value_or("");
     request.cookie = header(wsi, WSI_TOKEN_HTTP_COOKIE).value_or("");
     request.content_type = header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE).value_or("");
+    request.origin = header(wsi, WSI_TOKEN_ORIGIN);
+    request.host = header(wsi, WSI_TOKEN_HOST);
     request.idempotency_key = custom_header(wsi, "idempotency-key:");
     request.encrypted = lws_is_ssl(wsi) != 0;
     std::array<char, 64> peer{};

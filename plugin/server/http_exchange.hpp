@@ -41,6 +41,7 @@ struct HttpRequest {
   std::string authorization;           // headers; empty: not there
   std::string cookie;
   std::string content_type;
+  std::optional<std::string> origin, host;
   std::string idempotency_key;
   std::string peer;        // the client's address
   bool encrypted = false;  // came by TLS

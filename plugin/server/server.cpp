@@ -119,18 +119,28 @@ const lws_protocols Server::kProtocols[5] = {
 Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const std::string& state_dir)
     : loop_(loop),
       log_(std::move(log)),
-      identity_(options.auth, state_dir, log_),
+      passwords_(std::make_unique<Passwords>(loop, hub.faults())),
+      identity_(options, state_dir, log_,
+                {.emit = [this](Event&& event, Now now) { shared_.hub.emit(std::move(event), now); },
+                 .check_password =
+                     [this](std::string hash, std::string password, std::string origin, Passwords::Done done) {
+                       return passwords_ && passwords_->check(std::move(hash), std::move(password), std::move(origin),
+                                                              std::move(done));
+                     },
+                 .session_ended =
+                     [this](std::uint64_t number, std::string_view why, Now now) {
+                       each_session([&](Session& session) {
+                         if (session.credential().session == number) session.end_login(why, now);
+                       });
+                     },
+                 .done = [this](const Deed& deed, Now now) { audit_.done(deed, now); }}),
       roles_(options),
       audit_(hub),
       channels_(hub, options),
       webhooks_(loop, log_, hub.faults(),
                 [this](const WebhookOutcome& outcome, Now now) { escalations_.webhook_told(outcome, now); }),
       escalations_(hub, options,
-                   {.each_session =
-                        [this](const std::function<void(Session&)>& visit) {
-                          for (const auto& entry : connections_)
-                            if (entry.second->session->admitted()) visit(*entry.second->session);
-                        },
+                   {.each_session = [this](const auto& visit) { each_session(visit); },
                     .post = [this](WebhookPost post, Now now) { return webhooks_.post(std::move(post), now); },
                     .cancel = [this](const std::string& id) { webhooks_.cancel(id); }},
                    random_share),
@@ -147,13 +157,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
               .publishing = publishing_,
               .options = options,
               .status = [this](Now now) { return status(now); },
-              .sessions_of =
-                  [this](std::string_view user) {
-                    return static_cast<std::size_t>(std::ranges::count_if(connections_, [user](const auto& entry) {
-                      const Session& session = *entry.second->session;
-                      return session.admitted() && session.user_name() == user;
-                    }));
-                  }} {
+              .each_session = [this](const auto& visit) { each_session(visit); }} {
   uv_timer_init(loop_, &due_timer_);
   due_timer_.data = this;
   uv_prepare_init(loop_, &before_wait_);
@@ -337,8 +341,8 @@ void Server::resume_accepting(Now now) {
 
 void Server::apply(const Options& options) {
   shared_.options = options;
-  identity_.configure(options.auth);
   roles_.configure(options);
+  identity_.configure(options, read_clock());
   channels_.configure(options);
   webhooks_.configure(options.retry);
   escalations_.configure(options);
@@ -449,7 +453,7 @@ void Server::established(lws* wsi, Now now) {
   } else if (full) {
     session.close(kTryAgainLater, "the server is full");
   } else {
-    session.open(offered_token(wsi), now);
+    session.open(offered_by_handshake(wsi), now);
   }
   if (!session.admitted()) strangers_.push_back(&entered);
 }
@@ -549,6 +553,11 @@ void Server::closed(lws* wsi, Now now) {
   }
 }
 
+void Server::each_session(const std::function<void(Session&)>& visit) {
+  for (const auto& entry : connections_)
+    if (entry.second->session->admitted()) visit(*entry.second->session);
+}
+
 // Clients whose accounts are broken by an exception: they know that they have missed something, and come again.
 void Server::end_failed() {
   for (const auto& entry : connections_) {
@@ -596,7 +605,7 @@ void Server::tick(Now now) {
   g_lws_lines.store(0, std::memory_order_relaxed);
   if (context_ == nullptr || shutting_down_) return;
   Faults& faults = shared_.hub.faults();
-  faults.contain([&] { identity_.tick(); });
+  faults.contain([&] { identity_.tick(now); });
   faults.contain([&] { audit_.tick(now); });
   faults.contain([&] { escalations_.tick(now); });
   faults.contain([&] { publishing_.tick(now); });
@@ -657,6 +666,7 @@ void Server::finish() {
   webhooks_.stop();
   publish_socket_.close();
   publish_turns_.close();
+  passwords_.reset();
   uv_close(reinterpret_cast<uv_handle_t*>(&due_timer_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&before_wait_), nullptr);
   listeners_.clear();

@@ -28,6 +28,7 @@
 #include "plugin/server/escalations.hpp"
 #include "plugin/server/exchanges.hpp"
 #include "plugin/server/identity.hpp"
+#include "plugin/server/passwords.hpp"
 #include "plugin/server/session.hpp"
 #include "plugin/server/webhooks.hpp"
 
@@ -65,7 +66,7 @@ class Server {
     std::int64_t retry_at_us = 0;
     std::string fault;  // why there is none
   };
-  struct Refusal {
+  struct UpgradeRefusal {
     unsigned status;
     std::string_view reason;
   };
@@ -103,11 +104,12 @@ class Server {
 
   void serve_endpoints();
   // Who sent it, by what it carries; nobody: nothing that is valid.
-  [[nodiscard]] std::optional<User> user_of(const HttpRequest& request) const;
+  // `refusal` is what he is to be answered then.
+  [[nodiscard]] std::optional<User> user_of(const HttpRequest& request, HttpAnswer* refusal = nullptr);
   int confirm_upgrade(lws* wsi);
-  [[nodiscard]] std::optional<Refusal> refusal_of_upgrade(lws* wsi) const;
-  [[nodiscard]] bool origin_allowed(lws* wsi) const;
-  [[nodiscard]] std::optional<std::string> offered_token(lws* wsi) const;
+  [[nodiscard]] std::optional<UpgradeRefusal> refusal_of_upgrade(lws* wsi) const;
+  [[nodiscard]] static Offered offered_by_handshake(lws* wsi);
+  void each_session(const std::function<void(Session&)>& visit);  // those that are admitted
 
   void established(lws* wsi, Now now);
   void received(Connection& connection, std::string_view part, Now now);
@@ -126,6 +128,7 @@ class Server {
 
   uv_loop_t* loop_;
   Log log_;
+  std::unique_ptr<Passwords> passwords_;  // none once the server has finished
   Identity identity_;
   Roles roles_;
   Audit audit_;

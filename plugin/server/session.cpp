@@ -27,26 +27,65 @@ Session::~Session() {
   shared_.channels.forget(queue_);
 }
 
-void Session::open(std::optional<std::string> token, Now now) {
+void Session::open(const Offered& offered, Now now) {
   authentication_deadline_us_ = now.mono_us + kAuthenticationTimeoutUs;
-  if (shared_.identity.open()) {
-    admit(Identity::anybody(), now);
-  } else if (token) {
-    const auto user = shared_.identity.authenticate(*token);
-    user ? admit(*user, now) : refuse(kBadToken, "bad token", now);
+  if (const auto outcome = shared_.identity.authenticate(offered, peer_, now))
+    take(*outcome, now);
+  else if (offered.cookie)  // it may still authenticate by a message
+    error("AUTH_FAILED", "the session of the cookie has ended", {}, {}, now);
+}
+
+void Session::take(const Outcome& outcome, Now now) {
+  if (const auto* admission = std::get_if<Admission>(&outcome)) {
+    admit(*admission, now);
+    return;
+  }
+  const Rejection& refusal = std::get<Rejection>(outcome);
+  switch (refusal.why) {
+    case Rejection::Why::unknown:
+      return refuse(kBadToken, refusal.text, now);
+    case Rejection::Why::forbidden:
+      return refuse(kNotPermitted, refusal.text, now);
+    case Rejection::Why::locked_out:
+    case Rejection::Why::busy:
+      return refuse(kTooMany, refusal.text, now);
   }
 }
 
-void Session::admit(const User& user, Now now) {
-  // In mode open all are the same user, which says nothing of who takes the connections.
-  if (!shared_.identity.open() && shared_.sessions_of(user.name) >= shared_.options.server.max_connections_per_user) {
+// A page that is loaded again comes before its old connection is known to be gone: of a login session the oldest one
+// makes room. Whoever has a token is refused instead, or two programs with the same one would throw each other out for
+// ever. In mode open all are the same user, which says nothing of who takes the connections.
+bool Session::make_room(const Admission& admission, Now now) {
+  if (admission.credential.kind == Credential::Kind::open_mode) return true;
+  std::size_t count = 0;
+  Session* oldest = nullptr;
+  shared_.each_session([&](Session& other) {
+    if (other.closing() || other.user_name() != admission.user.name) return;
+    ++count;
+    if (admission.credential.kind == Credential::Kind::session &&
+        other.credential_.session == admission.credential.session &&
+        (oldest == nullptr || other.admitted_us_ < oldest->admitted_us_))
+      oldest = &other;
+  });
+  if (count < shared_.options.server.max_connections_per_user) return true;
+  if (oldest == nullptr) return false;
+  oldest->error("CONNECTION_LIMIT", "replaced by a newer connection of the same session", {}, {}, now);
+  oldest->close(kReplaced, "replaced by a newer connection of the same session");
+  return true;
+}
+
+void Session::admit(const Admission& admission, Now now) {
+  if (!make_room(admission, now)) {
     refuse(kTooMany, "too many connections of this user", now);
     return;
   }
+  const User& user = admission.user;
   user_ = user;
   sight_ = shared_.roles.sight(user);
   queue_.belongs_to(user.name);
   subscriptions_ = shared_.roles.subscriptions(user);
+  credential_ = admission.credential;
+  admitted_us_ = now.mono_us;
   emitted_before_ = shared_.hub.statistics().events_offered();
 
   Json data(json_object());
@@ -92,15 +131,22 @@ void Session::deny(std::string_view text, std::string_view subject, const Client
 void Session::refuse(int code, std::string_view reason, Now now) {
   error(code == kTooMany ? "CONNECTION_LIMIT" : "AUTH_FAILED", reason, {}, {}, now);
   close(code, std::string(reason));
-  if (code == kTooMany) return;
-  emit_connection_event(EventType::authentication_failed, now,
-                        [reason](Fields& fields) { fields.add("reason", reason); });
+}
+
+void Session::end_login(std::string_view why, Now now) {
+  if (!admitted() || close_) return;
+  Json data(json_object());
+  set(data.get(), "user", user_->name);
+  set(data.get(), "reason", why);
+  reply("session_expired", ClientMessage{}, data, now);
+  close(kBadToken, std::string(why));
 }
 
 void Session::emit_connection_event(EventType type, Now now, const std::function<void(Fields&)>& add) {
   Event event = make_event(type);
   event.source_component = "server";
   event.source_user_id = user_name();
+  if (type == EventType::session_expired) event.target_user_id = user_name();
   event.data.add("client", peer_);
   if (user_) event.data.add("user", user_->name);
   add(event.data);
@@ -168,6 +214,7 @@ void Session::enter_channel(Now now) {
 
 void Session::options_changed(Now now) {
   queue_.configure(shared_.options.queues);
+  check_login(now);
   if (!admitted()) return;
   sight_ = shared_.roles.sight(*user_);
   if (!close_) enter_channel(now);
@@ -178,9 +225,21 @@ void Session::flush() {
   queue_.tell_all_losses();
 }
 
+// A login session's end is told by end_login(), at once.
+void Session::check_login(Now now) {
+  if (!admitted() || close_ || credential_.kind == Credential::Kind::session) return;
+  const std::string_view why = shared_.identity.end_of(*user_, credential_, now);
+  if (why.empty()) return;
+  emit_connection_event(EventType::session_expired, now, [&](Fields& fields) { fields.add("reason", why); });
+  end_login(why, now);
+}
+
 void Session::tick(Now now) {
-  if (!admitted() && !close_ && now.mono_us >= authentication_deadline_us_)
+  if (!admitted() && !close_ && now.mono_us >= authentication_deadline_us_) {
+    shared_.identity.note_silence(peer_, now);
     refuse(kAuthenticationTimeout, "no authentication in time", now);
+  }
+  check_login(now);
   if (queue_.due(now)) ready_();
 }
 

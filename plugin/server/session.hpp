@@ -31,8 +31,10 @@ enum CloseCode : int {
   kNotUtf8 = 1007,
   kPolicyViolation = 1008,
   kTryAgainLater = 1013,
-  kBadToken = 4401,
+  kBadToken = 4401,  // or one that is over
+  kNotPermitted = 4403,
   kAuthenticationTimeout = 4408,
+  kReplaced = 4409,
   kTooMany = 4429
 };
 
@@ -42,6 +44,7 @@ struct CloseOrder {
 };
 
 // What all sessions share; owned by the server and outliving them.
+class Session;
 struct SessionShared {
   Hub& hub;
   Channels& channels;
@@ -51,8 +54,8 @@ struct SessionShared {
   Audit& audit;
   Publishing& publishing;
   Options options;
-  std::function<Json(Now)> status;                                // the object of get_status
-  std::function<std::size_t(std::string_view user)> sessions_of;  // admitted sessions of a user
+  std::function<Json(Now)> status;                                         // the object of get_status
+  std::function<void(const std::function<void(Session&)>&)> each_session;  // those that are admitted
 };
 
 // So many a minute, and as many at once after a quiet minute.
@@ -77,8 +80,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // The socket is open. `token`: what the handshake carried, or none.
-  void open(std::optional<std::string> token, Now now);
+  // The socket is open. `offered`: what the handshake carried.
+  void open(const Offered& offered, Now now);
   void receive(std::string_view text, Now now);
   // A message that did not even become text: too large, binary. Counts as an offence.
   void offend(std::string_view code, std::string_view message, Now now, std::string_view reply_to = {});
@@ -86,6 +89,8 @@ class Session {
   void closed(int code, std::string_view reason, Now now);
   void close(int code, std::string reason);
   void options_changed(Now now);
+  // What it was admitted by is over: its user is told before the close.
+  void end_login(std::string_view why, Now now);
   // The end is near: what waits still goes out before the close.
   void flush();
 
@@ -102,6 +107,8 @@ class Session {
   void tick(Now now);
 
   [[nodiscard]] bool admitted() const noexcept { return user_.has_value(); }
+  [[nodiscard]] bool closing() const noexcept { return close_.has_value(); }
+  [[nodiscard]] const Credential& credential() const noexcept { return credential_; }
   [[nodiscard]] std::string_view user_name() const noexcept { return user_ ? std::string_view(user_->name) : ""; }
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const noexcept { return subscriptions_; }
   [[nodiscard]] bool has_role(std::string_view role) const { return user_ && user_->has_role(role); }
@@ -133,6 +140,9 @@ class Session {
   void publish(const ClientMessage& message, Now now);
   void tell_status(const ClientMessage& message, Now now);
   void tell_statistics(const ClientMessage& message, Now now);
+  void tell_connections(const ClientMessage& message, Now now);
+  void disconnect_user(const ClientMessage& message, Now now);
+  void broadcast(const ClientMessage& message, Now now);
   void pong(const ClientMessage& message, Now now);
   void accept_pong(const ClientMessage& message, Now now);
 
@@ -142,12 +152,16 @@ class Session {
   void deny(std::string_view text, std::string_view subject, const ClientMessage& message, Json details, Now now);
   // One more message in this minute? An offence if not.
   bool allowed(Now now);
-  void admit(const User& user, Now now);
+  void take(const Outcome& outcome, Now now);
+  void admit(const Admission& admission, Now now);
+  [[nodiscard]] bool make_room(const Admission& admission, Now now);
   void refuse(int code, std::string_view reason, Now now);
+  [[nodiscard]] Json connection_json(Now now) const;
   void reply(std::string_view type, const ClientMessage& message, const Json& data, Now now);
   void error(std::string_view code, std::string_view text, std::string_view reply_to, Json details, Now now);
   void emit_connection_event(EventType type, Now now, const std::function<void(Fields&)>& add);
   void tell_subscribed(EventType type, const Subscription& made, Now now);
+  void check_login(Now now);
   void replay(Subscription& subscription, std::uint64_t since, Now now);
   void tell_restart(std::uint64_t missed);
   void push_reply(std::string text);
@@ -162,6 +176,8 @@ class Session {
   std::function<void()> ready_;
   std::optional<User> user_;
   std::shared_ptr<const Sight> sight_;  // the user's
+  Credential credential_;               // of the user
+  std::int64_t admitted_us_ = 0;
   std::int64_t authentication_deadline_us_ = 0;
   std::vector<Subscription> subscriptions_;
   bool batches_;

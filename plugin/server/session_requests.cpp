@@ -26,13 +26,16 @@ const Session::Request Session::kRequests[] = {
     {"publish", &Session::publish},
     {"get_status", &Session::tell_status},
     {"get_statistics", &Session::tell_statistics},
+    {"get_connections", &Session::tell_connections},
+    {"disconnect_user", &Session::disconnect_user},
+    {"broadcast", &Session::broadcast},
     {"ping", &Session::pong},
     {"pong", &Session::accept_pong},
 };
 
 namespace {
 
-constexpr std::string_view kLater[] = {"resume", "get_connections", "disconnect_user", "broadcast"};
+constexpr std::string_view kLater[] = {"resume"};
 constexpr std::size_t kMostAcknowledged = 32;  // ids in one message
 constexpr std::size_t kMostChannelsTold = 100;
 constexpr std::size_t kLongestNote = 1000;  // bytes
@@ -153,8 +156,7 @@ void Session::authenticate(const ClientMessage& message, Now now) {
     error("INVALID_MESSAGE", "this connection is authenticated already", message.id, {}, now);
     return;
   }
-  const auto user = shared_.identity.authenticate(text_member(message.data.get(), "token"));
-  user ? admit(*user, now) : refuse(kBadToken, "bad token", now);
+  take(shared_.identity.authenticate(text_member(message.data.get(), "token"), peer_, now), now);
 }
 
 void Session::subscribe(const ClientMessage& message, Now now) {

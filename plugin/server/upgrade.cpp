@@ -1,14 +1,14 @@
 // Who may upgrade to a WebSocket.
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
 
 #include "plugin/server/exchanges.hpp"
 #include "plugin/server/http_headers.hpp"
+#include "plugin/server/origin.hpp"
 #include "plugin/server/server.hpp"
+#include "plugin/server/session_cookie.hpp"
 
 namespace bindcast {
 
@@ -40,43 +40,16 @@ bool any_token(std::string_view list, Accept accept) {
   return false;
 }
 
-// "host", "host:port", "[v6]:port" without the port.
-std::string_view host_part(std::string_view authority) {
-  if (authority.starts_with('[')) return authority.substr(0, std::min(authority.find(']') + 1, authority.size()));
-  return authority.substr(0, authority.find(':'));
-}
-
-bool is_address_or_localhost(std::string_view host) {
-  if (equal_without_case(host, "localhost")) return true;
-  std::array<unsigned char, 16> bytes{};
-  if (host.starts_with('[') && host.ends_with(']'))
-    return inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), bytes.data()) == 1;
-  return inet_pton(AF_INET, std::string(host).c_str(), bytes.data()) == 1;
-}
-
 }  // namespace
-
-// A page may connect from where it was served: its origin is our own host and port. A name as host counts only when the
-// configuration allows it, because any name can be made to resolve to our address (DNS rebinding). Clients that are no
-// browsers send no origin.
-bool Server::origin_allowed(lws* wsi) const {
-  const auto origin = header(wsi, WSI_TOKEN_ORIGIN);
-  if (!origin) return true;
-  const auto& allowed = shared_.options.server.allowed_origins;
-  if (std::ranges::any_of(allowed, [&](const std::string& o) { return equal_without_case(o, *origin); })) return true;
-  const auto host = header(wsi, WSI_TOKEN_HOST);
-  if (!host || !is_address_or_localhost(host_part(*host))) return false;
-  return equal_without_case(*origin, "http://" + *host) || equal_without_case(*origin, "https://" + *host);
-}
 
 // What a handshake must have (RFC 6455 4.2.1). libwebsockets would take any version and key, and ends the connection
 // without an answer where something is missing.
-std::optional<Server::Refusal> Server::refusal_of_upgrade(lws* wsi) const {
-  const auto fault = [](std::string_view reason) { return Refusal{kHttpBadRequest, reason}; };
+std::optional<Server::UpgradeRefusal> Server::refusal_of_upgrade(lws* wsi) const {
+  const auto fault = [](std::string_view reason) { return UpgradeRefusal{kHttpBadRequest, reason}; };
   const auto path = header(wsi, WSI_TOKEN_GET_URI);
-  if (!path) return Refusal{kHttpMethodNotAllowed, "only GET is served here"};
+  if (!path) return UpgradeRefusal{kHttpMethodNotAllowed, "only GET is served here"};
   if (std::ranges::find(kWebSocketPaths, *path) == std::end(kWebSocketPaths))
-    return Refusal{kHttpNotFound, "the WebSocket is at /ws"};
+    return UpgradeRefusal{kHttpNotFound, "the WebSocket is at /ws"};
   const auto upgrade = header(wsi, WSI_TOKEN_UPGRADE);
   if (!upgrade || !equal_without_case(*upgrade, "websocket")) return fault("an upgrade can only be to websocket");
   if (header(wsi, WSI_TOKEN_HTTP) != "HTTP/1.1") return fault("an upgrade wants HTTP/1.1");
@@ -85,7 +58,7 @@ std::optional<Server::Refusal> Server::refusal_of_upgrade(lws* wsi) const {
   if (!any_token(header(wsi, WSI_TOKEN_CONNECTION).value_or(""), is_upgrade))
     return fault("Connection: Upgrade is missing");
   if (header(wsi, WSI_TOKEN_VERSION) != kWebSocketVersion)
-    return Refusal{kHttpUpgradeRequired, "Sec-WebSocket-Version must be 13"};
+    return UpgradeRefusal{kHttpUpgradeRequired, "Sec-WebSocket-Version must be 13"};
   if (!is_websocket_key(header(wsi, WSI_TOKEN_KEY).value_or("")))
     return fault("Sec-WebSocket-Key must be 16 bytes in base64");
   if (const auto offered = header(wsi, WSI_TOKEN_PROTOCOL)) {
@@ -95,7 +68,10 @@ std::optional<Server::Refusal> Server::refusal_of_upgrade(lws* wsi) const {
     if (offered->size() > kMostSubprotocolBytes || !any_token(*offered, is_known))
       return fault("of Sec-WebSocket-Protocol, bindcast.v1.json, bindcast.v1.deflate and cloudevents.json are known");
   }
-  if (!origin_allowed(wsi)) return Refusal{kHttpForbidden, "server.allowed_origins does not have this Origin"};
+  // From here on a cookie counts, too.
+  if (!origin_allowed(header(wsi, WSI_TOKEN_ORIGIN), header(wsi, WSI_TOKEN_HOST),
+                      shared_.options.server.allowed_origins))
+    return UpgradeRefusal{kHttpForbidden, "server.allowed_origins does not have this Origin"};
   return std::nullopt;
 }
 
@@ -110,15 +86,15 @@ int Server::confirm_upgrade(lws* wsi) {
   return -1;
 }
 
-std::optional<std::string> Server::offered_token(lws* wsi) const {
+Offered Server::offered_by_handshake(lws* wsi) {
+  Offered offered;
   const std::string authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION).value_or("");
-  if (const auto token = bearer_token(authorization)) return std::string(*token);
-  if (identity_.query_token_allowed()) {
-    std::array<char, 1024> value{};
-    if (const char* token = lws_get_urlarg_by_name(wsi, "token=", value.data(), static_cast<int>(value.size())))
-      return std::string(token);
-  }
-  return std::nullopt;
+  if (const auto token = bearer_token(authorization)) offered.bearer = *token;
+  offered.cookie = session_cookie(header(wsi, WSI_TOKEN_HTTP_COOKIE).value_or(""));
+  std::array<char, 1024> value{};
+  if (const char* token = lws_get_urlarg_by_name(wsi, "token=", value.data(), static_cast<int>(value.size())))
+    offered.query = token;
+  return offered;
 }
 
 }  // namespace bindcast

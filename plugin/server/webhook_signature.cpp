@@ -1,25 +1,18 @@
 #include "plugin/server/webhook_signature.hpp"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <string_view>
-#include <system_error>
+
+#include "plugin/server/small_file.hpp"
 
 namespace bindcast {
 
 namespace {
 
 constexpr std::string_view kPrefix = "whsec_";
-
-std::string why(const char* what, int error) {
-  return std::string("the secret file cannot be ") + what + ": " + std::generic_category().message(error);
-}
 
 }  // namespace
 
@@ -28,28 +21,8 @@ WebhookSecret::~WebhookSecret() {
 }
 
 std::string WebhookSecret::read(const std::string& path) {
-  // O_NONBLOCK: a pipe must not hold the loop up.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return why("opened", errno);
-  struct stat status {};
-  std::string fault;
-  key_.resize(kMaxBytes + 1);
-  std::size_t size = 0;
-  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    fault = "the secret file is not a regular file";
-  } else {
-    while (size < key_.size()) {
-      const ssize_t got = ::read(fd, key_.data() + size, key_.size() - size);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) fault = why("read", errno);
-      if (got <= 0) break;
-      size += static_cast<std::size_t>(got);
-    }
-  }
-  close(fd);
-  if (!fault.empty()) return fault;
-  if (size > kMaxBytes) return "the secret file is larger than " + std::to_string(kMaxBytes) + " bytes";
-  key_.resize(size);
+  if (const std::string fault = read_small_file(path, kMaxBytes, key_); !fault.empty())
+    return "the secret file " + fault;
   if (key_.ends_with('\n')) key_.pop_back();
   if (key_.ends_with('\r')) key_.pop_back();
   if (key_.starts_with(kPrefix)) return decode();

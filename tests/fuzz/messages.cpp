@@ -46,7 +46,7 @@ struct One {
   One(House& h, std::optional<std::string> token, Format f)
       : house(h), format(f), session(*h.shared, "192.0.2.7", f, [] {}) {
     house.sessions.push_back(&session);
-    session.open(std::move(token), house.now);
+    session.open({.bearer = std::move(token), .cookie = {}, .query = {}}, house.now);
   }
   ~One() { std::erase(house.sessions, &session); }
 

@@ -15,12 +15,13 @@
 namespace bindcast::test {
 
 inline constexpr std::int64_t kSecond = 1'000'000;
+inline constexpr char kPassword[] = "correct horse";  // of all users
 
 // Of "viewer-token" and "operator-token".
 inline constexpr char kViewerTokenSha256[] = "d036bd6d01a1cae081d39a2f8dab751dc042de814fd60df31fcb553170950f29";
 inline constexpr char kOperatorTokenSha256[] = "0850123315d21ab90f4f7236408a52ef6dbd6a02a6550e5c10dc73f4d993680e";
 
-// A hub, an identity with an admin and a viewer, and a clock. `users` is what the server would count.
+// A hub, an identity with an admin and a viewer, and a clock.
 struct House {
   std::string folder;
   std::string admin_token;
@@ -37,24 +38,35 @@ struct House {
   std::vector<WebhookPost> posts;
   std::vector<std::string> cancelled;
   std::unique_ptr<SessionShared> shared;
-  std::size_t sessions_of_user = 0;
 
   explicit House(Options wanted = {}) : options(std::move(wanted)) {
     char name[] = "/tmp/bindcast-session-XXXXXX";
     folder = mkdtemp(name);
     options.auth.tokens.push_back({.name = "vic", .sha256 = kViewerTokenSha256, .roles = {"viewer"}});
+    options.auth.users.push_back({.name = "ann", .password = "$1$ann$", .roles = {"admin"}});
     options.auth.tokens.push_back({.name = "olga", .sha256 = kOperatorTokenSha256, .roles = {"operator"}});
-    identity = std::make_unique<Identity>(options.auth, folder, [](LogLevel, const std::string&) {});
+    identity = std::make_unique<Identity>(
+        options, folder, [](LogLevel, const std::string&) {},
+        Identity::Ways{
+            .emit = [this](Event&& event, Now at) { hub.emit(std::move(event), at); },
+            .check_password =
+                [this](const std::string&, const std::string& password, const std::string&, const auto& done) {
+                  done(password == kPassword, now);
+                  return true;
+                },
+            .session_ended =
+                [this](std::uint64_t number, std::string_view why, Now at) {
+                  each_session([&](Session& session) {
+                    if (session.credential().session == number) session.end_login(why, at);
+                  });
+                },
+            .done = [this](const Deed& deed, Now at) { audit.done(deed, at); }});
     std::ifstream(folder + "/bindcast.token") >> admin_token;
     roles = std::make_unique<Roles>(options);
     channels = std::make_unique<Channels>(hub, options);
     escalations = std::make_unique<Escalations>(
         hub, options,
-        Escalations::Ways{.each_session =
-                              [this](const auto& visit) {
-                                for (Session* session : sessions)
-                                  if (session->admitted()) visit(*session);
-                              },
+        Escalations::Ways{.each_session = [this](const auto& visit) { each_session(visit); },
                           .post =
                               [this](WebhookPost post, Now) {
                                 posts.push_back(std::move(post));
@@ -63,21 +75,33 @@ struct House {
                           .cancel = [this](const std::string& id) { cancelled.push_back(id); }},
         [] { return 0.5; });
     publishing = std::make_unique<Publishing>(hub, *roles, options.publish);
-    shared = std::make_unique<SessionShared>(SessionShared{.hub = hub,
-                                                           .channels = *channels,
-                                                           .escalations = *escalations,
-                                                           .identity = *identity,
-                                                           .roles = *roles,
-                                                           .audit = audit,
-                                                           .publishing = *publishing,
-                                                           .options = options,
-                                                           .status = [](Now) { return Json(json_object()); },
-                                                           .sessions_of = [this](auto) { return sessions_of_user; }});
+    shared = std::make_unique<SessionShared>(
+        SessionShared{.hub = hub,
+                      .channels = *channels,
+                      .escalations = *escalations,
+                      .identity = *identity,
+                      .roles = *roles,
+                      .audit = audit,
+                      .publishing = *publishing,
+                      .options = options,
+                      .status = [](Now) { return Json(json_object()); },
+                      .each_session = [this](const auto& visit) { each_session(visit); }});
     hub.configure(options);
   }
   ~House() {
     unlink((folder + "/bindcast.token").c_str());
     rmdir(folder.c_str());
+  }
+  void each_session(const std::function<void(Session&)>& visit) {
+    for (Session* session : sessions)
+      if (session->admitted()) visit(*session);
+  }
+  // Of ann, an admin with a password: the token of a new login session.
+  std::string log_in() {
+    std::string token;
+    identity->login("ann", kPassword, "192.0.2.7", now,
+                    [&](const auto& outcome, Now) { token = std::get<Login>(outcome).token; });
+    return token;
   }
   void later(std::int64_t us) {
     now.mono_us += us;
@@ -99,7 +123,13 @@ struct Client {
   explicit Client(House& h, std::optional<std::string> token = std::nullopt, Format format = Format::plain)
       : house(h), session(*h.shared, "192.0.2.7", format, [] {}) {
     house.sessions.push_back(&session);
-    session.open(std::move(token), house.now);
+    session.open({.bearer = std::move(token), .cookie = {}, .query = {}}, house.now);
+  }
+  // As a browser comes.
+  explicit Client(House& h, const Offered& offered, Format format = Format::plain)
+      : house(h), session(*h.shared, "192.0.2.7", format, [] {}) {
+    house.sessions.push_back(&session);
+    session.open(offered, house.now);
   }
   ~Client() { std::erase(house.sessions, &session); }
   // An admitted admin whose welcome has been read.

@@ -4,6 +4,8 @@
 
 #include <zlib.h>
 
+#include "plugin/server/secret.hpp"
+
 namespace {
 
 using namespace bindcast;
@@ -43,13 +45,15 @@ void a_wrong_token_ends_with_4401_and_is_told_to_admins_without_the_token(void**
   Client in_message(house);
   in_message.say(R"({"type":"authenticate","data":{"token":"wrong-secret"}})");
   assert_int_equal(in_message.close_code(), 4401);
-  const auto told = admin->read();
-  assert_int_equal(told.size(), 2);
-  for (const std::string& text : told) {
-    assert_contains(text, "\"authentication_failed\"");
-    assert_contains(text, "192.0.2.7");
-    assert_false(holds(text, "wrong-secret"));
-  }
+  // Told at once; the second one by its number, later.
+  std::string told = admin->one();
+  assert_contains(told, "\"authentication_failed\"");
+  house.later(60 * kSecond);
+  house.identity->tick(house.now);
+  told += admin->one();
+  assert_contains(told, "192.0.2.7");
+  assert_contains(told, "\"total\":2");
+  assert_false(holds(told, "wrong-secret"));
 }
 
 void silence_ends_with_4408_after_five_seconds(void**) {
@@ -73,11 +77,152 @@ void nothing_is_served_before_the_token(void**) {
 }
 
 void one_user_too_many_ends_with_4429(void**) {
-  House house;
-  house.sessions_of_user = house.options.server.max_connections_per_user;
+  Options options;
+  options.server.max_connections_per_user = 2;
+  House house(options);
+  const auto one = Client::admin(house), two = Client::admin(house);
   Client client(house, house.admin_token);
   assert_int_equal(client.close_code(), 4429);
   assert_false(client.session.admitted());
+  assert_int_equal(one->close_code(), 0);
+}
+
+// A page that is loaded again comes before its old connection is gone.
+void one_too_many_of_a_login_session_replaces_the_oldest_one(void**) {
+  Options options;
+  options.server.max_connections_per_user = 2;
+  House house(options);
+  const Offered cookie{.bearer = {}, .cookie = house.log_in(), .query = {}};
+  const Offered other_session{.bearer = {}, .cookie = house.log_in(), .query = {}};
+  Client first(house, cookie);
+  house.later(1);
+  Client second(house, cookie);
+  house.later(1);
+  Client third(house, cookie);
+  assert_int_equal(first.close_code(), 4409);
+  assert_int_equal(second.close_code(), 0);
+  assert_int_equal(third.close_code(), 0);
+  assert_true(third.session.admitted());
+  Client stranger(house, other_session);
+  assert_int_equal(stranger.close_code(), 4429);
+  assert_int_equal(second.close_code(), 0);
+}
+
+void a_logout_tells_and_ends_every_connection_of_its_session_and_no_other(void**) {
+  House house;
+  const std::string token = house.log_in();
+  Client page(house, Offered{.bearer = {}, .cookie = token, .query = {}});
+  Client script(house, token);
+  Client other(house, house.log_in());
+  for (Client* client : {&page, &script, &other}) (void)client->read();
+  assert_true(house.identity->logout(token, "192.0.2.7", house.now).has_value());
+  for (Client* client : {&page, &script}) {
+    const std::string told = client->one();
+    assert_contains(told, "\"session_expired\"");
+    assert_contains(told, "\"reason\":\"logout\"");
+    assert_int_equal(client->close_code(), 4401);
+  }
+  assert_int_equal(other.close_code(), 0);
+}
+
+void a_cookie_of_a_session_that_is_over_leaves_the_first_message(void**) {
+  House house;
+  Client client(house, Offered{.bearer = {}, .cookie = "gone", .query = {}});
+  assert_contains(client.one(), "AUTH_FAILED");
+  assert_int_equal(client.close_code(), 0);
+  assert_contains(client.ask(R"({"type":"authenticate","data":{"token":")" + house.admin_token + R"("}})"),
+                  "connection_established");
+}
+
+void a_token_that_is_taken_away_ends_its_connection(void**) {
+  House house;
+  Client client(house, "viewer-token");
+  (void)client.read();
+  house.options.auth.tokens.erase(house.options.auth.tokens.begin());
+  house.identity->configure(house.options, house.now);
+  client.session.options_changed(house.now);
+  assert_contains(client.one(), "\"session_expired\"");
+  assert_int_equal(client.close_code(), 4401);
+}
+
+void mode_open_that_ends_ends_the_connections_of_anybody(void**) {
+  Options options;
+  options.auth.mode = AuthOptions::Mode::open;
+  House house(options);
+  Client client(house);
+  (void)client.read();
+  house.identity->configure(Options{}, house.now);
+  client.session.options_changed(house.now);
+  assert_int_equal(client.close_code(), 4401);
+}
+
+// ── Admins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void only_an_admin_asks_for_connections_and_others_are_told_on(void**) {
+  House house;
+  const auto admin = Client::admin(house);
+  admin->ask(R"({"type":"subscribe","data":{"event_types":["permission_denied"]}})");
+  Client viewer(house, "viewer-token");
+  (void)viewer.read();
+  for (const char* request : {"get_connections", "disconnect_user", "broadcast"})
+    assert_contains(viewer.ask(std::string(R"({"type":")") + request + R"(","data":{"user":"olga","message":"x"}})"),
+                    "PERMISSION_DENIED");
+  const auto told = admin->read();
+  assert_int_equal(told.size(), 3);
+  assert_contains(told[0], "\"permission_denied\"");
+  assert_contains(told[0], "\"action\":\"get_connections\"");
+  assert_contains(told[0], "\"user\":\"vic\"");
+}
+
+void get_connections_tells_who_is_here_and_no_secret(void**) {
+  House house;
+  const auto admin = Client::admin(house);
+  const std::string token = house.log_in();
+  Client ann(house, token);
+  Client stranger(house);
+  const std::string answer = admin->ask(R"({"type":"get_connections"})");
+  assert_contains(answer, "\"total\":2");
+  assert_contains(answer, "\"user\":\"ann\"");
+  assert_contains(answer, "\"known_by\":\"session\"");
+  assert_contains(answer, "\"known_by\":\"generated_token\"");
+  assert_contains(answer, "192.0.2.7");
+  assert_false(holds(answer, token));
+}
+
+void a_user_who_is_disconnected_has_to_log_in_again(void**) {
+  House house;
+  const auto admin = Client::admin(house);
+  const std::string token = house.log_in();
+  Client ann(house, token);
+  Client vic(house, "viewer-token");
+  const std::string answer = admin->ask(R"({"type":"disconnect_user","data":{"user":"ann"}})");
+  assert_contains(answer, "\"connections\":1");
+  assert_contains(answer, "\"sessions\":1");
+  assert_int_equal(ann.close_code(), 4403);
+  assert_int_equal(vic.close_code(), 0);
+  Client again(house, token);
+  assert_int_equal(again.close_code(), 4401);
+}
+
+void a_broadcast_reaches_everybody_and_can_be_an_event(void**) {
+  House house;
+  const auto admin = Client::admin(house);
+  Client vic(house, "viewer-token");
+  (void)vic.read();
+  assert_contains(admin->ask(R"({"type":"broadcast","data":{"message":"tea","priority":"high"}})"), "\"broadcast\"");
+  const std::string told = vic.one();
+  assert_contains(told, "\"message\":\"tea\"");
+  assert_contains(told, "\"from\":\"admin\"");
+  assert_contains(told, "\"priority\":\"high\"");
+  vic.ask(R"({"type":"subscribe","data":{"event_types":["backup_started"]}})");
+  (void)admin->read();
+  admin->say(R"({"type":"broadcast","data":{"message":"soon","event_type":"backup_started"}})");
+  assert_int_equal(vic.read().size(), 2);
+  for (const char* bad : {R"({})", R"({"message":""})", R"({"message":"x","priority":"most"})",
+                          R"({"message":"x","event_type":"zone_created"})"}) {
+    (void)admin->read();
+    assert_contains(admin->ask(std::string(R"({"type":"broadcast","data":)") + bad + "}"), "INVALID_MESSAGE");
+  }
 }
 
 void coming_and_going_are_events_for_admins(void**) {
@@ -271,10 +416,11 @@ void a_faulty_message_is_answered_by_its_id(void**) {
 void in_mode_open_all_connections_are_nobodys(void**) {
   Options options;
   options.auth.mode = AuthOptions::Mode::open;
+  options.server.max_connections_per_user = 1;
   House house(options);
-  house.sessions_of_user = 1000;
-  Client client(house);
+  Client other(house), client(house);
   assert_int_equal(client.close_code(), 0);
+  assert_true(client.session.admitted());
 }
 
 // An emptied subscription would otherwise mean every event.
@@ -334,7 +480,7 @@ void unknown_requests_get_the_list_of_known_ones(void**) {
   assert_contains(answer, "UNKNOWN_TYPE");
   assert_contains(answer, "\"reply_to\":\"x1\"");
   assert_contains(answer, "\"subscribe\"");
-  for (const char* later : {"resume", "get_connections", "disconnect_user", "broadcast"}) {
+  for (const char* later : {"resume"}) {
     const std::string text = client->ask(std::string(R"({"type":")") + later + "\"}");
     assert_contains(text, "UNKNOWN_TYPE");
     assert_contains(text, "not built yet");
@@ -556,6 +702,15 @@ int main() {
       cmocka_unit_test(silence_ends_with_4408_after_five_seconds),
       cmocka_unit_test(nothing_is_served_before_the_token),
       cmocka_unit_test(one_user_too_many_ends_with_4429),
+      cmocka_unit_test(one_too_many_of_a_login_session_replaces_the_oldest_one),
+      cmocka_unit_test(a_logout_tells_and_ends_every_connection_of_its_session_and_no_other),
+      cmocka_unit_test(a_cookie_of_a_session_that_is_over_leaves_the_first_message),
+      cmocka_unit_test(a_token_that_is_taken_away_ends_its_connection),
+      cmocka_unit_test(mode_open_that_ends_ends_the_connections_of_anybody),
+      cmocka_unit_test(only_an_admin_asks_for_connections_and_others_are_told_on),
+      cmocka_unit_test(get_connections_tells_who_is_here_and_no_secret),
+      cmocka_unit_test(a_user_who_is_disconnected_has_to_log_in_again),
+      cmocka_unit_test(a_broadcast_reaches_everybody_and_can_be_an_event),
       cmocka_unit_test(coming_and_going_are_events_for_admins),
       cmocka_unit_test(a_subscription_brings_what_it_names_and_nothing_else),
       cmocka_unit_test(the_old_names_of_requests_do_the_same),
