@@ -62,6 +62,7 @@ void Intake::detach() {
 void Intake::configure(const Options& options) {
   feeds_ = options.events.rpz.feeds;
   fold_.set_window(options.events.rpz.repeat_window.count());
+  fold_.set_privacy(options.privacy);
   ignored_names_ = options.events.queries.ignore;
   query_options_.latency = options.events.queries.latency;
   queries_enabled_ = options.events.queries.enabled;

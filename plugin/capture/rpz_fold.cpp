@@ -2,14 +2,37 @@
 
 #include <utility>
 
+#include "plugin/hub/privacy.hpp"
+
 namespace bindcast {
 
-std::string RpzFold::key_of(const QueryView& query) {
+namespace {
+
+// A hash keeps apart what is different.
+constexpr bool tells_apart(ClientAddressPrivacy how) noexcept {
+  return how == ClientAddressPrivacy::full || how == ClientAddressPrivacy::hash;
+}
+constexpr bool tells_apart(QueryNamePrivacy how) noexcept {
+  return how == QueryNamePrivacy::full || how == QueryNamePrivacy::hash;
+}
+
+std::span<const std::uint8_t> masked(std::span<const std::uint8_t> wire, QueryNamePrivacy how) {
+  if (tells_apart(how)) return wire;
+  return how == QueryNamePrivacy::domain ? domain_of(wire) : std::span<const std::uint8_t>();
+}
+
+}  // namespace
+
+std::string RpzFold::key_of(const QueryView& query) const {
   const QueryRecord& record = query.fixed;
   std::string key;
   key.reserve(64 + record.names_size());
-  key.push_back(static_cast<char>(record.client_family));
-  key.append(reinterpret_cast<const char*>(record.client.data()), record.client.size());
+  if (privacy_.client_address != ClientAddressPrivacy::none) {
+    key.push_back(static_cast<char>(record.client_family));
+    Network client{.family = record.client_family == 6 ? 6 : 4, .bytes = record.client, .prefix = 128};
+    if (!tells_apart(privacy_.client_address)) client = network_of_client(client);
+    key.append(reinterpret_cast<const char*>(client.bytes.data()), client.bytes.size());
+  }
   key.push_back(static_cast<char>(record.trigger));
   key.push_back(static_cast<char>(record.action));
   key.push_back(static_cast<char>(record.qtype >> 8));
@@ -20,9 +43,10 @@ std::string RpzFold::key_of(const QueryView& query) {
     for (const std::uint8_t byte : part)
       key.push_back(static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte));
   };
-  append(query.qname);
+  append(masked(query.qname, privacy_.query_name));
   append(query.policy_zone);
-  append(query.rule);
+  const bool of_client = record.trigger == RpzTrigger::client_ip;
+  if (of_client ? tells_apart(privacy_.client_address) : tells_apart(privacy_.query_name)) append(query.rule);
   key.append(query.view);
   return key;
 }

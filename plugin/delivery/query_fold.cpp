@@ -43,8 +43,9 @@ struct QueryFold::Query {
   // Could this have come from a request? A name in presentation form stays below 1024 bytes.
   [[nodiscard]] bool plausible() const noexcept {
     constexpr std::size_t kMaxName = 1024;
-    constexpr std::size_t kMaxText = 255;  // what a byte can tell the size of
-    return !qname.empty() && qname.size() <= kMaxName &&
+    constexpr std::size_t kMaxText = 255;                      // what a byte can tell the size of
+    const bool of_a_query = !qname.empty() || !qtype.empty();  // a mask may have left out the name
+    return of_a_query && qname.size() <= kMaxName &&
            std::max({view.size(), qtype.size(), rcode.size(), transport.size(), client.size()}) <= kMaxText;
   }
 };
@@ -177,7 +178,7 @@ Event QueryFold::batch_event(const std::string& key, const Group& group, const S
   event.view = view;
 
   Fields& data = event.data;
-  data.add("qname", rest);
+  if (!rest.empty()) data.add("qname", rest);
   data.add("qtype", qtype);
   if (dropped) {
     data.add_boolean("dropped", true);

@@ -87,7 +87,7 @@ bool Hub::admit(Event& event, Now now) {
   if (change.priority) event.priority = *change.priority;
   if (change.severity) event.severity = *change.severity;
   const bool passes = global_filter_.matches_everything() || global_filter_.matches(event, identity_);
-  masker_.mask(event, privacy_, now);
+  if (!masks_nothing(privacy_)) masker_.mask(event, privacy_, now);
   // They learn from what the filter refuses, too.
   for (const auto& processor : processors_)
     if (!processor->process(event)) return false;
@@ -167,7 +167,7 @@ void Hub::route(const Event& event, const EventRef& kept, Now now) {
     // Where there is no memory for the event, it is lost to this subscriber alone, and told.
     const bool known = faults_.contain([&] {
       EventForms::Form* form = &forms.full();
-      if (!subscriber->sight->clear_types().test(index_of(event.type))) {
+      if (!subscriber->sight->clear_types()[index_of(event.type)]) {
         const auto clearness = subscriber->sight->look(event, identity_);
         if (!clearness) return;
         form = &forms.masked(*clearness);

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "events/dns_text.hpp"
 #include "events/network.hpp"
@@ -17,8 +16,6 @@ namespace bindcast {
 
 namespace {
 
-constexpr unsigned kPrefixOfIpv4 = 24, kPrefixOfIpv6 = 56;
-constexpr std::size_t kLabelsOfDomain = 2;
 constexpr std::int64_t kDayUs = 24LL * 3600 * 1'000'000;
 constexpr std::string_view kHashBegins = "hash:";
 constexpr std::size_t kHashBytes = 8;
@@ -85,10 +82,6 @@ void unmap(Network& network) noexcept {
   std::fill(network.bytes.begin() + 4, network.bytes.end(), std::uint8_t{0});
 }
 
-Network without_host(const Network& network) noexcept {
-  return widened(network, network.family == 4 ? kPrefixOfIpv4 : kPrefixOfIpv6);
-}
-
 std::string network_text(const Network& network) {
   return address_text(network) + "/" + std::to_string(network.prefix);
 }
@@ -104,18 +97,6 @@ std::string canonical_name(std::string_view name) {
   for (char& c : text)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   return text;
-}
-
-// Where a name's last labels begin; a dot behind a backslash is part of a label.
-std::string_view last_labels(std::string_view name, std::size_t count) {
-  std::vector<std::size_t> begins{0};
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (name[i] == '\\')
-      ++i;
-    else if (name[i] == '.' && i + 1 < name.size())
-      begins.push_back(i + 1);
-  }
-  return begins.size() <= count ? name : name.substr(begins[begins.size() - count]);
 }
 
 }  // namespace
@@ -148,7 +129,7 @@ std::optional<std::string> Masker::address(std::string_view text, ClientAddressP
   Network network;
   if (!parse_network(text, network)) return hash("other", text, now);
   unmap(network);
-  if (how == ClientAddressPrivacy::prefix) return network_text(without_host(network));
+  if (how == ClientAddressPrivacy::prefix) return network_text(network_of_client(network));
   return hash(std::to_string(network.family) + "/" + std::to_string(network.prefix), bytes_of(network), now);
 }
 
@@ -157,7 +138,7 @@ std::optional<std::string> Masker::name(std::string_view text, QueryNamePrivacy 
     case QueryNamePrivacy::full:
       break;
     case QueryNamePrivacy::domain:
-      return std::string(last_labels(text, kLabelsOfDomain));
+      return std::string(domain_of(text));
     case QueryNamePrivacy::hash:
       if (!text.empty() && !is_hash(text)) return hash("name", canonical_name(text), now);
       break;
@@ -240,7 +221,7 @@ class Masker::Walk {
       if (!of_client) return masker_.address(text, how_.client_address, now_);  // its subject
       if (how_.client_address != ClientAddressPrivacy::prefix)
         return masker_.address(network_text(of_client->network), how_.client_address, now_);
-      of_client->network = without_host(of_client->network);
+      of_client->network = network_of_client(of_client->network);
       return owner_name(*of_client);
     }
     // What a policy zone says is its author's; which of it was met tells what was asked.
@@ -255,7 +236,7 @@ class Masker::Walk {
       asked.remove_suffix(kNameServers.size());
     if (how_.query_name != QueryNamePrivacy::domain) return masker_.name(asked, how_.query_name, now_);
     if (trigger == "ip" || trigger == "nsip") return std::string(text);
-    return std::string(last_labels(asked, kLabelsOfDomain)) + std::string(text.substr(asked.size()));
+    return std::string(domain_of(asked)) + std::string(text.substr(asked.size()));
   }
 
   Masker& masker_;

@@ -15,12 +15,9 @@
 #include "config/options.hpp"
 #include "events/event.hpp"
 #include "plugin/clock.hpp"
+#include "plugin/hub/privacy.hpp"
 
 namespace bindcast {
-
-[[nodiscard]] constexpr bool masks_nothing(const PrivacyOptions& how) noexcept {
-  return how == PrivacyOptions{};
-}
 
 class Masker {
  public:

@@ -485,6 +485,12 @@ void Session::acknowledge(const ClientMessage& message, Now now) {
     set(entry.get(), "message", "nothing that waits for an acknowledgement");
     append(errors.get(), std::move(entry));
   }
+  if (json_array_size(ids.get()) != 0)
+    shared_.audit.done({.user = user_->name,
+                        .client = peer_,
+                        .action = message.type,
+                        .subject = text_of(json_array_get(ids.get(), 0))},
+                       now);
   Json answer(json_object());
   set_json(answer.get(), "ids", std::move(ids));
   set(answer.get(), "by", user_->name);

@@ -151,6 +151,20 @@ void other_events_are_left_to_the_caller(void**) {
   assert_int_equal(fold.take(kStream, kNow).size(), 0);
 }
 
+void queries_whose_name_is_masked_are_folded_too(void**) {
+  QueryFold fold(100);
+  for (std::uint64_t offset : {1, 2}) {
+    Event event = make_event(EventType::dns_query_log);
+    event.offset = offset;
+    event.data.add("qtype", "A").add("rcode", "NOERROR");
+    assert_true(fold.fold(event));
+  }
+  const auto events = fold.take(kStream, kNow);
+  assert_int_equal(events.size(), 1);
+  assert_int_equal(count_of(events[0]), 2);
+  assert_false(events[0].data.find("qname"));
+}
+
 void sampled_events_count_once_and_stand_for_more_queries(void**) {
   QueryFold fold(100);
   assert_true(fold.fold(query(1, {.sample = 10})));
@@ -284,6 +298,7 @@ int main() {
       cmocka_unit_test(parts_of_a_key_do_not_run_into_each_other),
       cmocka_unit_test(a_request_without_an_answer_has_no_rcode),
       cmocka_unit_test(other_events_are_left_to_the_caller),
+      cmocka_unit_test(queries_whose_name_is_masked_are_folded_too),
       cmocka_unit_test(sampled_events_count_once_and_stand_for_more_queries),
       cmocka_unit_test(clients_are_counted_up_to_sixteen),
       cmocka_unit_test(what_an_event_does_not_say_is_left_out),

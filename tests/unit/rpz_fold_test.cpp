@@ -3,13 +3,17 @@
 #include "harness.hpp"
 
 #include <cstring>
+#include <tuple>
 #include <vector>
 
 #include "plugin/capture/rpz_fold.hpp"
 
 namespace {
 
+using bindcast::ClientAddressPrivacy;
 using bindcast::Now;
+using bindcast::PrivacyOptions;
+using bindcast::QueryNamePrivacy;
 using bindcast::QueryRecord;
 using bindcast::QueryView;
 using bindcast::RpzFold;
@@ -61,6 +65,24 @@ void other_clients_and_names_are_not_folded_together(void**) {
   assert_int_equal(told.counts.size(), 3);
 }
 
+void what_privacy_hides_makes_no_difference(void**) {
+  using enum ClientAddressPrivacy;
+  using Name = QueryNamePrivacy;
+  // Clients 1 and 2 ask for two names each; so many different hits are there.
+  const std::tuple<PrivacyOptions, std::size_t> rows[] = {
+      {{full, Name::full}, 4}, {{hash, Name::hash}, 4}, {{prefix, Name::full}, 2}, {{none, Name::full}, 2},
+      {{full, Name::none}, 2}, {{none, Name::none}, 1}, {{full, Name::domain}, 4},  // of one label, both are as they
+                                                                                    // were
+  };
+  for (const auto& [privacy, different] : rows) {
+    Told told;
+    told.fold.set_privacy(privacy);
+    for (const std::uint8_t client : {1, 2})
+      for (const char* label : {"bad", "worse"}) told.hit(client, label, 0);
+    assert_int_equal(told.counts.size(), different);
+  }
+}
+
 void a_steady_stream_gives_one_event_per_window(void**) {
   Told told;
   told.fold.set_window(1000);
@@ -107,6 +129,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(the_first_is_told_at_once_and_repeats_when_the_window_ends),
       cmocka_unit_test(other_clients_and_names_are_not_folded_together),
+      cmocka_unit_test(what_privacy_hides_makes_no_difference),
       cmocka_unit_test(a_steady_stream_gives_one_event_per_window),
       cmocka_unit_test(after_silence_the_next_hit_is_told_at_once),
       cmocka_unit_test(a_full_table_tells_singly_and_loses_none),
