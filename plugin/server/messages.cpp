@@ -111,10 +111,13 @@ std::string dump(const json_t* value) {
   return written.text;
 }
 
-std::string_view text_member(const json_t* object, const char* key) {
-  const json_t* value = json_object_get(object, key);
+std::string_view text_of(const json_t* value) {
   if (!json_is_string(value)) return {};
   return {json_string_value(value), json_string_length(value)};
+}
+
+std::string_view text_member(const json_t* object, const char* key) {
+  return text_of(json_object_get(object, key));
 }
 
 }  // namespace bindcast

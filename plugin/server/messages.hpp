@@ -36,6 +36,8 @@ void set(json_t* object, const char* key, std::uint64_t value);
 void set_json(json_t* object, const char* key, Json value);
 void append(json_t* array, Json value);
 [[nodiscard]] std::string dump(const json_t* value);
+// Empty when it is no text.
+[[nodiscard]] std::string_view text_of(const json_t* value);
 // A text member of an object; empty when absent or no text.
 [[nodiscard]] std::string_view text_member(const json_t* object, const char* key);
 

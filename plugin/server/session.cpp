@@ -125,6 +125,10 @@ bool Session::permitted(Right right, const ClientMessage& message, Now now) {
 void Session::deny(std::string_view text, std::string_view subject, const ClientMessage& message, Json details,
                    Now now) {
   error("PERMISSION_DENIED", text, message.id, std::move(details), now);
+  note_refusal(message, subject, now);
+}
+
+void Session::note_refusal(const ClientMessage& message, std::string_view subject, Now now) {
   shared_.audit.refused({.user = user_->name, .client = peer_, .action = message.type, .subject = subject}, now);
 }
 

@@ -149,6 +149,7 @@ class Session {
   [[nodiscard]] bool may(Right right) const { return shared_.roles.may(*user_, right); }
   // Else it is told why not, and so are the admins.
   [[nodiscard]] bool permitted(Right right, const ClientMessage& message, Now now);
+  void note_refusal(const ClientMessage& message, std::string_view subject, Now now);
   void deny(std::string_view text, std::string_view subject, const ClientMessage& message, Json details, Now now);
   // One more message in this minute? An offence if not.
   bool allowed(Now now);

@@ -68,8 +68,7 @@ bool read_names(const json_t* data, const char* key, json_t* errors,
   std::size_t index = 0;
   const json_t* item = nullptr;
   json_array_foreach(const_cast<json_t*>(list), index, item) {
-    const std::string_view name =
-        json_is_string(item) ? std::string_view(json_string_value(item), json_string_length(item)) : std::string_view();
+    const std::string_view name = text_of(item);
     const std::string fault = json_is_string(item) ? take(name) : "is a text";
     if (!fault.empty()) complain(name, fault);
     if (json_array_size(errors) >= 32) break;
@@ -276,6 +275,7 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   set_json(answer.get(), "subscriptions", subscriptions_json());
   set_json(answer.get(), "errors", std::move(errors));
   reply("subscription_updated", message, answer, now);
+  if (!forbidden.empty()) note_refusal(message, forbidden, now);
   shared_.escalations.welcome(*this, &made, now);
   if (missed_before != 0) tell_restart(missed_before);
   if (since) replay(made, *since, now);
@@ -461,10 +461,7 @@ void Session::acknowledge(const ClientMessage& message, Now now) {
     fault = "note: a text of at most " + std::to_string(kLongestNote) + " bytes";
   std::vector<std::uint64_t> offsets;
   for (std::size_t i = 0; fault.empty() && i < json_array_size(list); ++i) {
-    const json_t* item = json_array_get(list, i);
-    const std::string_view id =
-        json_is_string(item) ? std::string_view(json_string_value(item), json_string_length(item)) : "";
-    const auto offset = offset_in(id, shared_.hub.identity().epoch);
+    const auto offset = offset_in(text_of(json_array_get(list, i)), shared_.hub.identity().epoch);
     if (!offset) fault = "ids: no id of this epoch (" + shared_.hub.identity().epoch + ")";
     offsets.push_back(offset.value_or(0));
   }

@@ -338,6 +338,57 @@ void one_who_falls_behind_gets_like_queries_folded_and_comes_back(void**) {
   assert_ptr_equal(slow.frames.back().get(), fast.frames.back().get());
 }
 
+// Folded after masking: a fold tells no more than the events it stands for.
+void what_is_folded_is_masked(void**) {
+  House house(small_queue(100));
+  Client slow(house);
+  Sight::Part part;
+  part.types.set();
+  part.privacy = {ClientAddressPrivacy::none, QueryNamePrivacy::domain};
+  slow.wish.sight = std::make_shared<const Sight>(std::vector{part}, false);
+  slow.enter();
+  for (int i = 0; i < 600; ++i) {
+    house.query("n" + std::to_string(i) + ".secret.example.com", "192.0.2." + std::to_string(i % 200));
+    house.run();
+    house.later(1'000);
+  }
+  house.later(2 * kSecond);
+  house.run();
+  slow.read();
+  assert_true(slow.folded > 400);  // of different names and clients, which nobody can tell apart
+  assert_int_equal(slow.offsets.size() + slow.folded, 600);
+  for (const FrameRef& frame : slow.frames) {
+    assert_true(frame->text().find("192.0.2") == std::string_view::npos);
+    assert_true(frame->text().find("secret") == std::string_view::npos);
+  }
+}
+
+// What a role's filter would refuse must not be counted as missed: so nothing is only counted.
+void what_a_role_filters_is_looked_at(void**) {
+  for (const bool filters : {false, true}) {
+    House house(small_queue(10));
+    Client client(house);
+    Sight::Part part;
+    part.types.set();
+    Filter::Error error;
+    if (filters) assert_true(Filter::compile("qname under \"example.com\"", part.filter, error));
+    client.wish.sight = std::make_shared<const Sight>(std::vector{part}, false);
+    client.wish.fold = false;
+    client.enter();
+    for (int i = 0; i < 50; ++i) house.query();
+    house.run();
+    assert_true(client.queue.standing() == ClientQueue::Standing::full);
+    assert_int_equal(house.hub.only_counted(EventType::dns_query_log), !filters);
+    for (int i = 0; i < 5; ++i) house.query("other.test");
+    house.later(kSecond);
+    house.run();
+    client.read();
+    house.later(kSecond);
+    client.read();
+    assert_int_equal(client.offsets.size() + client.lost(), filters ? 50 : 55);
+  }
+}
+
 // More names than a fold has groups: what finds none must not take the room of what is folded.
 void many_names_do_not_push_out_what_is_folded(void**) {
   House house(small_queue(300));
@@ -754,6 +805,8 @@ int main() {
       cmocka_unit_test(an_urgent_event_waits_for_no_batch_and_overtakes_those_in_the_queue),
       cmocka_unit_test(without_bypass_all_keep_their_order),
       cmocka_unit_test(one_who_falls_behind_gets_like_queries_folded_and_comes_back),
+      cmocka_unit_test(what_is_folded_is_masked),
+      cmocka_unit_test(what_a_role_filters_is_looked_at),
       cmocka_unit_test(many_names_do_not_push_out_what_is_folded),
       cmocka_unit_test(by_disconnect_who_loses_a_query_that_finds_no_group_must_go),
       cmocka_unit_test(who_wants_nothing_folded_is_told_what_was_lost),
