@@ -19,6 +19,7 @@
 #include "plugin/capture/fields_json.hpp"
 #include "plugin/changes/zone_change.hpp"
 #include "plugin/correlation_id.hpp"
+#include "plugin/publish/published_event.hpp"
 #include "plugin/publish/type_name.hpp"
 #include "plugin/runtime.hpp"
 
@@ -397,6 +398,25 @@ bool bindcast_emit_json(bindcast_runtime* runtime, const char* type, const char*
     if (!bindcast::fields_from_json({json, length}, event.data, reason))
       return refuse("data: " + reason, error, error_size);
     runtime->impl.emit(std::move(event));
+    return true;
+  });
+}
+
+bool bindcast_publish(bindcast_runtime* runtime, const char* user, const char* json, size_t length, char* error,
+                      size_t error_size) {
+  return guarded(false, [&] {
+    const std::size_t most = runtime->impl.options()->publish.max_event_bytes;
+    if (length > most) return refuse("longer than " + std::to_string(most) + " bytes", error, error_size);
+    std::string fault;
+    const bindcast::Json parsed = bindcast::parse_published({json, length}, fault);
+    if (!parsed) return refuse(fault, error, error_size);
+    bindcast::PublishedEvent published =
+        bindcast::read_published(parsed.get(), bindcast::PublishedForm::own, true, bindcast::read_clock());
+    if (published.refusal) return refuse(published.refusal->message, error, error_size);
+    published.event.source_service = "publisher";
+    published.event.source_component = "host";
+    published.event.source_user_id = text_or(user, "");
+    runtime->impl.emit(std::move(published.event));
     return true;
   });
 }

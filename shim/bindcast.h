@@ -278,6 +278,16 @@ bool
 bindcast_emit_json(bindcast_runtime *runtime, const char *type, const char *json, size_t length, char *error,
 		   size_t error_size);
 
+/*
+ * Publishes one whole event, given as JSON, in the name of `user` (NULL: nobody's). Its members are those of doc/publishing.md,
+ * checked in the same way; the host may publish events of any origin. Those of a bulk operation that have a
+ * metadata.correlation_id are watched over like everybody's. An `id` is kept, but repetitions are not looked for. False,
+ * with why in `error` (may be NULL), when it is no such event. Any thread.
+ */
+bool
+bindcast_publish(bindcast_runtime *runtime, const char *user, const char *json, size_t length, char *error,
+		 size_t error_size);
+
 /* The zone watch's options, for a shim that walks zones: events.zones of the running configuration. Any thread. */
 struct bindcast_zone_watch {
 	size_t	 size;

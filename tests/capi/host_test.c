@@ -125,7 +125,7 @@ start(void) {
 	assert_true(websocket_open(&session.client, bound, "/ws", token));
 	assert_non_null(websocket_wait(&session.client, "\"connection_established\"", 5000));
 	assert_true(websocket_send(&session.client, "{\"type\":\"subscribe\",\"data\":{\"categories\":[\"dns\","
-						    "\"security\",\"custom\",\"system\"]}}"));
+						    "\"security\",\"custom\",\"system\",\"bulk_operation\"]}}"));
 	assert_non_null(websocket_wait(&session.client, "\"subscription_updated\"", 5000));
 	return session;
 }
@@ -316,6 +316,32 @@ any_other_event_as_fields_or_json(void **state) {
 }
 
 static void
+whole_events_in_somebodys_name(void **state) {
+	(void)state;
+	struct session session = start();
+	char error[200] = "";
+	static const char started[] = "{\"type\":\"import_started\",\"data\":{\"total\":10},"
+				      "\"metadata\":{\"correlation_id\":\"c-1\",\"tags\":[\"night\"]}}";
+	static const char done[] = "{\"type\":\"import_completed\",\"data\":{\"done\":10},"
+				   "\"metadata\":{\"correlation_id\":\"c-1\"}}";
+	assert_true(bindcast_publish(session.runtime, "loader", started, strlen(started), error, sizeof(error)));
+	const char *event = websocket_wait(&session.client, "\"import_started\"", 5000);
+	assert_non_null(event);
+	assert_non_null(strstr(event, "\"source_user_id\":\"loader\""));
+	assert_non_null(strstr(event, "\"tags\":[\"night\"]"));
+	assert_true(bindcast_publish(session.runtime, "loader", done, strlen(done), error, sizeof(error)));
+	event = websocket_wait(&session.client, "\"import_completed\"", 5000);
+	assert_non_null(event);
+	assert_non_null(strstr(event, "\"percent\":100"));
+	assert_non_null(strstr(event, "\"duration_seconds\":"));
+
+	static const char unknown[] = "{\"type\":\"zone_imported\",\"zone\":\"x\"}";
+	assert_false(bindcast_publish(session.runtime, NULL, unknown, strlen(unknown), error, sizeof(error)));
+	assert_string_equal(error, "zone: is not known");
+	stop(&session);
+}
+
+static void
 a_prepared_configuration_is_announced_when_applied(void **state) {
 	(void)state;
 	struct session session = start();
@@ -366,6 +392,7 @@ main(void) {
 		cmocka_unit_test(a_policy_hit_becomes_a_native_event_of_its_feed),
 		cmocka_unit_test(zones_records_reloads_and_configuration),
 		cmocka_unit_test(any_other_event_as_fields_or_json),
+		cmocka_unit_test(whole_events_in_somebodys_name),
 		cmocka_unit_test(a_prepared_configuration_is_announced_when_applied),
 		cmocka_unit_test(references_are_counted_and_a_stop_is_announced),
 		cmocka_unit_test(a_faulty_file_is_no_start),
