@@ -198,7 +198,7 @@ BulkOperations::Outcome BulkOperations::progress(const std::string& key, Event&&
   add_share(event.data, pace.done, pace.total);
   if (pace.per_second) {
     add_number(event.data, "rate_per_second", *pace.per_second);
-    if (pace.done && pace.total && *pace.per_second > 0)
+    if (pace.done && pace.total && *pace.total > 0 && *pace.per_second > 0)
       add_number(event.data, "eta_seconds", std::max(0.0, *pace.total - *pace.done) / *pace.per_second);
   }
   if (operation.adopted && !event.data.find("adopted")) event.data.add_boolean("adopted", true);
