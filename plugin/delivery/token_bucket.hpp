@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "plugin/clock.hpp"
@@ -41,7 +42,7 @@ class TokenBucket {
 
   // How long until one more may go, as of the last call of take.
   [[nodiscard]] std::int64_t wait_us() const noexcept {
-    return rate_ == 0 || tokens_ >= kToken ? 0 : static_cast<std::int64_t>((kToken - tokens_) / rate_) + 1;
+    return rate_ == 0 || tokens_ >= kToken ? 0 : static_cast<std::int64_t>(std::ceil((kToken - tokens_) / rate_));
   }
   // Is it full by then, so that it is as good as a new one?
   [[nodiscard]] bool full(Now now) const noexcept {

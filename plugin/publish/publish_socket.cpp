@@ -18,7 +18,6 @@ namespace bindcast {
 
 namespace {
 
-constexpr std::int64_t kListenRetryUs = 5'000'000;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kMaxAnswerBytes = 64 * 1024;  // that wait to be read, before no more lines are taken
 constexpr std::size_t kMaxDiscarded = 1024 * 1024;  // of one line that is too long; then it is the last
@@ -240,17 +239,16 @@ PublishSocket::PublishSocket(uv_loop_t* loop, Log log, Publishing& publishing, T
 
 PublishSocket::~PublishSocket() = default;
 
-void PublishSocket::listen(Now now) {
+void PublishSocket::listen() {
   const std::string& path = publishing_.options().socket;
   if (path != path_) {
     if (acceptor_) log_(LogLevel::info, "no longer publishing by unix:" + path_);
     acceptor_.reset();
     path_ = path;
-    retry_at_us_ = 0;
     fault_.clear();
   }
   if (acceptor_ && acceptor_->paused()) acceptor_->resume();
-  if (path.empty() || acceptor_ || now.mono_us < retry_at_us_) return;
+  if (path.empty() || acceptor_) return;
   auto acceptor = std::make_unique<Acceptor>(loop_, [this](int fd) { accepted(fd); });
   std::string fault = acceptor->open({.kind = ListenAddress::Kind::unix_path, .host = path, .port = 0});
   if (fault.empty()) {
@@ -259,9 +257,8 @@ void PublishSocket::listen(Now now) {
     log_(LogLevel::info, "publishing by unix:" + path);
     return;
   }
-  retry_at_us_ = now.mono_us + kListenRetryUs;
   if (fault != fault_)
-    log_(LogLevel::error, "publish.socket: cannot listen on " + path + ": " + fault + "; trying again every 5 seconds");
+    log_(LogLevel::error, "publish.socket: cannot listen on " + path + ": " + fault + "; trying again every second");
   fault_ = std::move(fault);
 }
 
@@ -290,7 +287,7 @@ void PublishSocket::ended(Connection& connection) noexcept {
 
 void PublishSocket::tick(Now now) {
   if (stopped_) return;
-  listen(now);
+  listen();
   const std::int64_t idle = publishing_.options().socket_idle.count();
   std::erase_if(connections_, [&](const auto& one) { return now.mono_us - one->heard_us() >= idle; });
 }

@@ -45,7 +45,7 @@ class PublishSocket {
  private:
   class Connection;
 
-  void listen(Now now);
+  void listen();
   void accepted(int fd);
   void ended(Connection& connection) noexcept;
 
@@ -56,7 +56,6 @@ class PublishSocket {
   Faults& faults_;
   std::string path_;  // that is listened on, or tried
   std::unique_ptr<Acceptor> acceptor_;
-  std::int64_t retry_at_us_ = 0;
   std::string fault_;  // why there is no acceptor
   bool stopped_ = false;
   std::vector<std::unique_ptr<Connection>> connections_;

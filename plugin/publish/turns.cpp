@@ -6,16 +6,18 @@
 namespace bindcast {
 
 Turns::Turns(uv_loop_t* loop, Faults& faults) : faults_(faults) {
-  uv_idle_init(loop, &idle_);
-  idle_.data = this;
+  uv_timer_init(loop, &timer_);
+  timer_.data = this;
 }
 
 void Turns::add(Worker& worker) {
   if (std::ranges::find(waiting_, &worker) != waiting_.end()) return;
   waiting_.push_back(&worker);
-  if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&idle_)) != 0) return;
-  uv_idle_start(&idle_,
-                [](uv_idle_t* handle) { static_cast<Turns*>(handle->data)->take(kStepsPerTurn, read_clock()); });
+  auto* handle = reinterpret_cast<uv_handle_t*>(&timer_);
+  if (uv_is_active(handle) != 0 || uv_is_closing(handle) != 0) return;
+  uv_timer_start(
+      &timer_, [](uv_timer_t* timer) { static_cast<Turns*>(timer->data)->take(kStepsPerTurn, read_clock()); }, 0,
+      kTurnEveryMs);
 }
 
 void Turns::remove(Worker& worker) noexcept {
@@ -34,7 +36,7 @@ void Turns::take(std::size_t most, Now now) {
       if (more) waiting_.push_back(worker);  // into the place that has just become free
     }
   }
-  if (waiting_.empty()) uv_idle_stop(&idle_);
+  if (waiting_.empty()) uv_timer_stop(&timer_);
 }
 
 void Turns::finish_all(Now now) {
@@ -43,7 +45,7 @@ void Turns::finish_all(Now now) {
 
 void Turns::close() {
   waiting_.clear();
-  uv_close(reinterpret_cast<uv_handle_t*>(&idle_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
 }
 
 }  // namespace bindcast

@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 
 #include "plugin/clock.hpp"
@@ -24,7 +25,8 @@ class Worker {
 
 class Turns {
  public:
-  static constexpr std::size_t kStepsPerTurn = 64;
+  static constexpr std::size_t kStepsPerTurn = 32;
+  static constexpr std::uint64_t kTurnEveryMs = 2;
 
   Turns(uv_loop_t* loop, Faults& faults);
   Turns(const Turns&) = delete;
@@ -41,7 +43,7 @@ class Turns {
  private:
   void take(std::size_t most, Now now);
 
-  uv_idle_t idle_{};
+  uv_timer_t timer_{};
   Faults& faults_;
   std::deque<Worker*> waiting_;
 };
