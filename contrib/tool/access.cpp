@@ -60,12 +60,15 @@ ServerAddress Access::server() const {
 
 std::optional<std::string> Access::token(const ServerAddress& server) const {
   std::optional<std::string> token;
+  if (!says_token) return token;
   if (!token_file.empty()) {
     token = first_line(token_file);
     if (!token) throw Failure(Exit::unauthenticated, fault_of(token_file));
     token = checked(*token, token_file);
   } else if (const std::string said = variable("BINDCAST_TOKEN"); !said.empty()) {
     token = checked(said, "BINDCAST_TOKEN");
+  } else if (const std::string session = state_file("session", server, false); access(session.c_str(), R_OK) == 0) {
+    token = checked(first_line(session).value_or(""), session);
   } else if (server.is_local() && access(kNamedTokenFile, R_OK) == 0) {
     // Only to this machine: whoever else asks for a token shall not get named's own.
     token = first_line(kNamedTokenFile);

@@ -11,9 +11,10 @@ namespace bindcast::tool {
 // What the options of every command that talks to a server say.
 struct Access {
   std::string url;         // empty: BINDCAST_URL, else kDefaultUrl
-  std::string token_file;  // empty: BINDCAST_TOKEN, else the files below
+  std::string token_file;  // empty: BINDCAST_TOKEN, else the session that login has made, else kNamedTokenFile
   std::string ca_file;     // PEM; empty: the system's authorities
   bool insecure = false;
+  bool says_token = true;
 
   [[nodiscard]] ServerAddress server() const;
   // The token to say to that server, read anew at each call, because files change; nothing: there is none. Throws

@@ -22,7 +22,7 @@ std::string said_in(const std::string& body) {
 std::string no_admission(const std::string& said, const ServerAddress& server) {
   const bool none_said = said.empty() || said.starts_with("authenticate first");
   return server.url + ": " + (none_said ? "the server wants a valid token" : said) +
-         " (--token-file, BINDCAST_TOKEN or " + kNamedTokenFile + ")";
+         " (--token-file, BINDCAST_TOKEN, bindcast login or " + kNamedTokenFile + ")";
 }
 
 std::string call_api(Network& network, const std::string& path, const std::string& body,

@@ -29,6 +29,30 @@ struct TailOptions {
 };
 void tail(const TailOptions& options);
 
+struct HistoryOptions {
+  Access access;
+  Selection selection;
+  std::string since, until;  // an id or a time
+  std::uint64_t limit = 100;
+  bool json = false, no_color = false;
+};
+void history(const HistoryOptions& options);
+
+struct EmitOptions {
+  Access access;
+  std::string type;  // "-": standard input holds whole events
+  std::vector<std::string> members;
+  std::string data, id, priority, severity, correlation_id;
+};
+void emit(const EmitOptions& options);
+
+struct LoginOptions {
+  Access access;
+  std::string user;
+};
+void login(const LoginOptions& options);
+void logout(const LoginOptions& options);
+
 struct StatusOptions {
   Access access;
   bool json = false;

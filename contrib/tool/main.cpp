@@ -43,6 +43,18 @@ void add_selection(CLI::App& command, Selection& selection) {
       ->allow_extra_args(false);
 }
 
+void add_priority(CLI::App& command, const char* name, std::string& priority, const char* what) {
+  command.add_option(name, priority, what)
+      ->type_name("PRIORITY")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kPriorities), std::end(kPriorities))));
+}
+
+void add_severity(CLI::App& command, const char* name, std::string& severity, const char* what) {
+  command.add_option(name, severity, what)
+      ->type_name("SEVERITY")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kSeverities), std::end(kSeverities))));
+}
+
 void add_roles(CLI::App& command, std::vector<std::string>& roles) {
   command.add_option("--role", roles, "What the holder may do; may be repeated")
       ->type_name("ROLE")
@@ -56,10 +68,8 @@ void add_tail(CLI::App& app) {
   auto options = std::make_shared<TailOptions>();
   add_access(command, options->access);
   add_selection(command, options->selection);
-  command.add_option("--min-priority", options->min_priority, "Only events of this priority or above")
-      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kPriorities), std::end(kPriorities))));
-  command.add_option("--min-severity", options->min_severity, "Only events of this severity or above")
-      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kSeverities), std::end(kSeverities))));
+  add_priority(command, "--min-priority", options->min_priority, "Only events of this priority or above");
+  add_severity(command, "--min-severity", options->min_severity, "Only events of this severity or above");
   command
       .add_option("--since", options->since,
                   "First what came after this id; last: where the last such tail ended; "
@@ -75,6 +85,51 @@ void add_tail(CLI::App& app) {
     check_selection(options->selection);
     tail(*options);
   });
+}
+
+void add_history(CLI::App& app) {
+  CLI::App& command = add_command(app, "history", "Show events of the past, as far as the server keeps them");
+  auto options = std::make_shared<HistoryOptions>();
+  add_access(command, options->access);
+  add_selection(command, options->selection);
+  command.add_option("--since", options->since, "Only what came after this id, or from this time on")
+      ->type_name("ID|TIME");
+  command.add_option("--until", options->until, "Only what came up to this id, or before this time")
+      ->type_name("ID|TIME");
+  command.add_option("-n,--limit", options->limit, "At most so many")->type_name("N")->capture_default_str();
+  command.add_flag("--json", options->json, "Write events as JSON lines, as the server sends them");
+  command.add_flag("--no-color", options->no_color, "No colours, on a terminal either");
+  command.callback([options] {
+    check_selection(options->selection);
+    history(*options);
+  });
+}
+
+void add_emit(CLI::App& app) {
+  CLI::App& command = add_command(app, "emit", "Publish an event, and print its id");
+  auto options = std::make_shared<EmitOptions>();
+  add_access(command, options->access);
+  command.add_option("type", options->type, "Its type, or - for events from standard input, one as JSON each line")
+      ->type_name("TYPE")
+      ->required();
+  command.add_option("data", options->members, "Its data: key=text, or key:=JSON")->type_name("KEY=VALUE");
+  command.add_option("--data", options->data, "Its data, as a JSON object")->type_name("JSON");
+  command.add_option("--id", options->id, "An id of your own: to say the same again does no harm")->type_name("ID");
+  add_priority(command, "--priority", options->priority, "Instead of the type's own");
+  add_severity(command, "--severity", options->severity, "Instead of the type's own");
+  command.add_option("--correlation-id", options->correlation_id, "What it belongs together with")->type_name("ID");
+  command.callback([options] { emit(*options); });
+}
+
+void add_login(CLI::App& app) {
+  CLI::App& command = add_command(app, "login", "Begin a session with a password, for the commands to come");
+  auto options = std::make_shared<LoginOptions>();
+  add_access(command, options->access);
+  command.add_option("user", options->user, "The user's name")->type_name("USER")->required();
+  command.callback([options] { login(*options); });
+  CLI::App& end = add_command(app, "logout", "End that session");
+  add_access(end, options->access);
+  end.callback([options] { logout(*options); });
 }
 
 void add_status(CLI::App& app) {
@@ -131,9 +186,12 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("bindcast ") + std::string(kVersion));
   app.require_subcommand(1);
   add_tail(app);
+  add_history(app);
+  add_emit(app);
   add_status(app);
   add_top(app);
   add_acknowledge(app);
+  add_login(app);
   add_check(app);
   add_passwd(app);
   add_token(app);

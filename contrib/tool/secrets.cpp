@@ -3,7 +3,6 @@
 #include <crypt.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,75 +13,14 @@
 
 #include "config/values.hpp"
 #include "tool/commands.hpp"
-#include "tool/network.hpp"
 #include "tool/output.hpp"
+#include "tool/password.hpp"
 
 namespace bindcast::tool {
 
 namespace {
 
-constexpr std::size_t kMostPasswordBytes = CRYPT_MAX_PASSPHRASE_SIZE - 1;
 constexpr std::size_t kTokenBytes = 32;
-
-// Forgets the text for good.
-struct Secret {
-  std::string text;
-  ~Secret() { explicit_bzero(text.data(), text.size()); }
-};
-
-// While it lives, the terminal does not show what is typed.
-class NoEcho {
- public:
-  NoEcho() {
-    termios silent;
-    if (tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    silent.c_lflag |= ECHONL;
-    changed_ = tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
-  }
-  ~NoEcho() {
-    if (changed_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-  NoEcho(const NoEcho&) = delete;
-  NoEcho& operator=(const NoEcho&) = delete;
-
- private:
-  termios before_{};
-  bool changed_ = false;
-};
-
-// A line of standard input, byte by byte, so that nothing of what follows is taken.
-void read_secret_line(Secret& into) {
-  into.text.reserve(kMostPasswordBytes);  // no copies are left behind by growing
-  char c = '\0';
-  while (true) {
-    const ssize_t got = read(STDIN_FILENO, &c, 1);
-    if (got < 0 && errno == EINTR && !interrupted()) continue;
-    if (got < 0 || interrupted()) throw Failure(Exit::refused, "no password was given");
-    if (got == 0 || c == '\n') break;
-    if (into.text.size() == kMostPasswordBytes)
-      throw Failure(Exit::refused, "a password has at most " + std::to_string(kMostPasswordBytes) + " bytes");
-    into.text += c;
-  }
-  if (into.text.ends_with('\r')) into.text.pop_back();
-  if (into.text.empty()) throw Failure(Exit::refused, "no password was given");
-  if (into.text.find('\0') != std::string::npos) throw Failure(Exit::refused, "a password has no NUL in it");
-}
-
-void read_password(Secret& password) {
-  if (!is_terminal(STDIN_FILENO)) {
-    read_secret_line(password);
-    return;
-  }
-  const NoEcho silence;
-  Secret again;
-  std::fputs("Password: ", stderr);
-  read_secret_line(password);
-  std::fputs("Again: ", stderr);
-  read_secret_line(again);
-  if (password.text != again.text) throw Failure(Exit::refused, "the two are not the same");
-}
 
 std::string yescrypt_of(const Secret& password) {
   const std::unique_ptr<char, decltype(&std::free)> setting(crypt_gensalt_ra("$y$", 0, nullptr, 0), &std::free);
@@ -131,7 +69,7 @@ std::string list_of(const std::vector<std::string>& roles) {
 void make_password(const NewPasswordOptions& options) {
   check_names(options.user, options.roles);
   Secret password;
-  read_password(password);
+  read_password(password, true);
   const std::string hash = yescrypt_of(password);
   print_line(hash);
   print_line("- {name: " + write_text(options.user) + ", password: " + quote_text(hash) +

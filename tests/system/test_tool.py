@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import ctypes.util
 import fcntl
+import http.server
 import json
 import os
 import pty
@@ -17,6 +18,7 @@ import tempfile
 import termios
 import threading
 import unittest
+import urllib.parse
 from pathlib import Path
 
 from client import Client, watching
@@ -553,6 +555,161 @@ class TopTest(unittest.TestCase):
         rate, name_rate = map(float, re.search(r"queries/s ([\d.]+) .*asked\.example\.com ([\d.]+)/s", line).groups())
         self.assertGreater(rate, 5)
         self.assertGreater(name_rate, 5)
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """A server that answers with what answer(method, path, query, body) returns: a status, and JSON."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        size = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(size).decode()
+        path, _, query = self.path.partition("?")
+        self.server.asked.append((self.command, path, urllib.parse.parse_qs(query), body, self.headers))
+        status, answer = self.server.answer(self.command, path, urllib.parse.parse_qs(query), body)
+        text = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def http_server(answer):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.answer, server.asked = answer, []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class PublishedTest(unittest.TestCase):
+    """Against a server of the test's own, which can be made to refuse."""
+
+    def test_one(self):
+        with http_server(lambda *_: (201, {"id": "1-7"})) as server:
+            done = run("emit", "backup_failed", "--url", server.url, "target=nas", "size:=12", "--data", '{"a": [1]}',
+                       "--id", "b1", "--priority", "urgent", "--severity", "critical", "--correlation-id", "c",
+                       BINDCAST_TOKEN="secret-token")
+            self.assertEqual((OK, "1-7\n", ""), (done.returncode, done.stdout, done.stderr))
+            ((method, path, _, body, headers),) = server.asked
+            self.assertEqual(("POST", "/api/v1/events", "Bearer secret-token", "application/json"),
+                             (method, path, headers["Authorization"], headers["Content-Type"]))
+            self.assertEqual({"type": "backup_failed", "id": "b1", "priority": "urgent", "severity": "critical",
+                              "data": {"a": [1], "target": "nas", "size": 12}, "metadata": {"correlation_id": "c"}},
+                             json.loads(body))
+
+    def test_refused(self):
+        for status, code in ((400, REFUSED), (401, UNAUTHENTICATED), (403, REFUSED), (429, REFUSED), (503, REFUSED)):
+            with http_server(lambda *_: (status, {"error": "no\x1b[31m", "code": "X"})) as server:
+                done = run("emit", "custom.x", "--url", server.url)
+                self.assertEqual((code, ""), (done.returncode, done.stdout), status)
+                self.assertIn("no\\x1b[31m", done.stderr)
+        for wrong in (("nonsense",), ("custom.x", "novalue"), ("custom.x", "a:=b"), ("custom.x", "--data", "[1]"),
+                      ("-", "a=b")):
+            self.assertEqual(USAGE, run("emit", *wrong, "--url", "ws://127.0.0.1:1").returncode, wrong)
+
+    def test_lines(self):
+        refused_once = set()
+
+        def answer(_method, _path, _query, body):
+            results = []
+            for event in json.loads(body):
+                number = event["data"]["n"]
+                if number == 3:
+                    results.append({"error": "not this one", "code": "INVALID_EVENT"})
+                elif number == 5 and number not in refused_once:
+                    refused_once.add(number)
+                    results.append({"error": "too many", "code": "RATE_LIMITED", "retry_after": 0.05})
+                else:
+                    results.append({"id": f"1-{number}"})
+            return 207, {"results": results}
+
+        lines = [json.dumps({"type": "custom.x", "data": {"n": n}}) for n in range(250)]
+        with http_server(answer) as server:
+            done = run("emit", "-", "--url", server.url, stdin="\n".join(lines[:100] + ["", "no event"] + lines[100:]))
+            self.assertLess(len(server.asked), 10)
+        self.assertEqual(REFUSED, done.returncode)
+        self.assertEqual({f"1-{n}" for n in range(250) if n != 3}, set(done.stdout.split()))
+        self.assertEqual({"bindcast: line 4: not this one", "bindcast: line 102: not an event as a JSON object",
+                          "bindcast: 2 events were refused"}, set(done.stderr.splitlines()))
+
+    def test_a_line_is_sent_when_it_is_there(self):
+        with http_server(lambda *_: (200, {"results": [{"id": "1-1"}]})) as server:
+            process = subprocess.Popen([TOOL, "emit", "-", "--url", server.url], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, text=True, env=environment())
+            for _ in range(3):
+                process.stdin.write('{"type": "custom.x"}\n')
+                process.stdin.flush()
+                self.assertEqual("1-1\n", process.stdout.readline())
+            process.stdin.close()
+            self.assertEqual(OK, process.wait(10 * TIME_FACTOR))
+            process.stdout.close()
+
+
+class HistoryTest(unittest.TestCase):
+    def test_pages(self):
+        events = [{"id": f"1-{n:012}", "type": "zone_created", "category": "dns", "severity": "info",
+                   "timestamp": "2026-11-23T14:02:11.031415Z", "data": {"zone": f"z{n}.example"}} for n in range(1200)]
+
+        def answer(_method, _path, query, _body):
+            begin = int(query.get("cursor", ["0"])[0])
+            end = min(begin + int(query["limit"][0]), len(events))
+            return 200, {"events": events[begin:end], **({"cursor": str(end)} if end < len(events) else {})}
+
+        with http_server(answer) as server:
+            asked = ("history", "--url", server.url, "--json", "--type", "zone_created,zone_deleted", "--category", "dns",
+                     "--filter", 'zone ~ "z*"', "--since", "1-0", "--until", "2026-11-24T00:00:00Z")
+            done = run(*asked, "--limit", "1100")
+            self.assertEqual(OK, done.returncode, done)
+            self.assertEqual(events[:1100], [json.loads(line) for line in done.stdout.splitlines()])
+            self.assertEqual([["500"], ["500"], ["100"]], [query["limit"] for _, _, query, *_ in server.asked])
+            query = server.asked[0][2]
+            self.assertEqual((["zone_created,zone_deleted"], ["dns"], ['zone ~ "z*"'], ["1-0"], ["2026-11-24T00:00:00Z"]),
+                             tuple(query[key] for key in ("type", "category", "filter", "since", "until")))
+            self.assertEqual(1200, len(run(*asked, "-n", "5000").stdout.splitlines()))
+            text = run("history", "--url", server.url).stdout.splitlines()
+            self.assertEqual(100, len(text))
+            self.assertRegex(text[0], r"^14:02:11\.031 zone_created +z0\.example$")
+
+
+class LoginTest(unittest.TestCase):
+    def test_a_session(self):
+        def answer(_method, path, _query, body):
+            if path == "/api/v1/login" and json.loads(body) == {"user": "ann", "password": "correct horse"}:
+                return 200, {"token": "session-token", "user": "ann"}
+            if path == "/api/v1/login":
+                return 401, {"error": "wrong user or password"}
+            return 200, {}
+
+        with http_server(answer) as server, tempfile.TemporaryDirectory() as state:
+            here = {"XDG_STATE_HOME": state}
+            wrong = run("login", "ann", "--url", server.url, stdin="wrong\n", **here)
+            self.assertEqual(UNAUTHENTICATED, wrong.returncode, wrong)
+            self.assertIn("wrong user or password", wrong.stderr)
+            done = run("login", "ann", "--url", server.url, stdin="correct horse\n", **here)
+            self.assertEqual((OK, "", ""), (done.returncode, done.stdout, done.stderr))
+            self.assertNotIn("Authorization", server.asked[-1][4])
+            (file,) = Path(state).glob("bindcast/*")
+            self.assertEqual((0o600, 0o700), (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777))
+            run("status", "--url", server.url, **here)
+            self.assertEqual("Bearer session-token", server.asked[-1][4]["Authorization"])
+            self.assertEqual(OK, run("logout", "--url", server.url, **here).returncode)
+            self.assertEqual(("/api/v1/logout", "Bearer session-token"),
+                             (server.asked[-1][1], server.asked[-1][4]["Authorization"]))
+            self.assertFalse(file.exists())
 
 
 class AcknowledgeTest(unittest.TestCase):
