@@ -72,6 +72,8 @@ struct AckOptions {
 };
 void acknowledge(const AckOptions& options);
 
+void list_types();
+
 void check(const std::string& file);
 
 struct NewPasswordOptions {

@@ -157,6 +157,10 @@ void add_acknowledge(CLI::App& app) {
   command.callback([options] { acknowledge(*options); });
 }
 
+void add_types(CLI::App& app) {
+  add_command(app, "types", "List the types of events: category, priority, severity, when").callback(list_types);
+}
+
 void add_check(CLI::App& app) {
   CLI::App& command = add_command(app, "check", "Check a configuration, as named-checkconf does");
   auto file = std::make_shared<std::string>();
@@ -192,6 +196,7 @@ int run(int argc, char** argv) {
   add_top(app);
   add_acknowledge(app);
   add_login(app);
+  add_types(app);
   add_check(app);
   add_passwd(app);
   add_token(app);
