@@ -230,7 +230,8 @@ struct EscalationStep {
 };
 
 struct JournalOptions {
-  std::string path = "/var/cache/bind/bindcast.db";
+  bool enabled = true;
+  std::string path = "bindcast.db";
   Microseconds retention = std::chrono::hours(24 * 30);
   std::size_t max_size = std::size_t{1} << 30;
   bool queries = false;

@@ -325,14 +325,14 @@ void add_delivery(Table<Options>& table) {
 }
 
 void add_journal_and_sources(Table<Options>& table) {
-  table.push_back(Make::path(OPTION(journal.path), "/var/cache/bind/bindcast.db", filled_text,
-                             "The database of durable events.", kNotBuilt));
-  table.push_back(
-      Make::duration(OPTION(journal.retention), "30d", {1min, 3650 * kDay}, "Older events are removed.", kNotBuilt));
-  table.push_back(
-      Make::size(OPTION(journal.max_size), "1GiB", {kMiB, 1024 * kGiB}, "Above this the oldest go.", kNotBuilt));
-  table.push_back(Make::boolean(OPTION(journal.queries), "false", "Store events about queries too.", kNotBuilt));
-  table.push_back(Make::enumeration(OPTION(journal.sync), "normal", "How hard SQLite waits for the disk.", kNotBuilt));
+  table.push_back(Make::boolean(OPTION(journal.enabled), "true", "Store durable events on disk."));
+  table.push_back(Make::path(OPTION(journal.path), "bindcast.db", filled_text,
+                             "The database of durable events; a relative path is below named's working directory."));
+  table.push_back(Make::duration(OPTION(journal.retention), "30d", {1min, 3650 * kDay}, "Older events are removed."));
+  table.push_back(Make::size(OPTION(journal.max_size), "1GiB", {kMiB, 1024 * kGiB}, "Above this the oldest go."));
+  table.push_back(Make::boolean(OPTION(journal.queries), "false",
+                                "Store events about queries too; they have at most a quarter of max_size."));
+  table.push_back(Make::enumeration(OPTION(journal.sync), "normal", "How hard SQLite waits for the disk."));
 
   table.push_back(Make::duration(OPTION_AT("sources.metrics.interval", sources.metrics_interval), "30s", {1s, kDay},
                                  "How often the system is measured.", kNotBuilt));

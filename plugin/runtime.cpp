@@ -3,14 +3,15 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <system_error>
 #include <utility>
 
 #include "plugin/correlation_id.hpp"
 #include "plugin/hub/policy_serials.hpp"
+#include "plugin/journal/journal.hpp"
 #include "plugin/server/server.hpp"
+#include "plugin/signals_blocked.hpp"
 #include "plugin/version.hpp"
 
 namespace bindcast {
@@ -30,22 +31,6 @@ StreamIdentity make_identity(const std::string& service, Now now) {
   std::snprintf(epoch, sizeof epoch, "%llx", static_cast<unsigned long long>(now.wall_us));
   return {.epoch = epoch, .host = host, .service = service};
 }
-
-// Our threads take no signal: they are named's to handle.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 void close_handle(uv_handle_t* handle) {
   if (uv_is_closing(handle) == 0) uv_close(handle, nullptr);
@@ -102,6 +87,7 @@ void Runtime::run() {
     server_.release()->abandon();
   else
     server_.reset();
+  journal_.reset();
 }
 
 void Runtime::begin() {
@@ -109,7 +95,9 @@ void Runtime::begin() {
   hub_.add_processor(std::make_unique<PolicySerials>());
   hub_.configure(*options);
   intake_.configure(*options);
-  server_ = std::make_unique<Server>(&loop_, hub_, host_.log, *options, host_.state_dir);
+  journal_ = std::make_unique<Journal>(hub_, options->journal, host_.state_dir, host_.log,
+                                       [this](std::function<void()> work) { post(std::move(work)); });
+  server_ = std::make_unique<Server>(&loop_, hub_, *journal_, host_.log, *options, host_.state_dir);
   server_->start();
   announce_start();
 
@@ -186,6 +174,7 @@ void Runtime::stop_loop() {
   });
   faults.contain([&] { run_state_.end(hub_.last_offset()); });
 
+  if (journal_) journal_->begin_stop();
   if (server_) server_->begin_shutdown();
   // The server closes its clients in order; what is still open at the bound is cut off.
   stop_bound_us_ = now.mono_us + kStopBoundUs;
@@ -200,10 +189,12 @@ void Runtime::stop_loop() {
           if (runtime->abandoned_) uv_stop(&runtime->loop_);
           return;
         }
+        if (runtime->journal_ && !runtime->journal_->ended() && late_us < 0) return;
         if (runtime->server_) {
           if (!runtime->server_->stopped() && late_us < 0) return;
           runtime->server_->finish();
         }
+        if (runtime->journal_) runtime->journal_->finish();
         runtime->intake_.detach();
         for (auto* handle :
              {reinterpret_cast<uv_handle_t*>(&runtime->posted_), reinterpret_cast<uv_handle_t*>(&runtime->second_),
@@ -316,6 +307,7 @@ void Runtime::apply() {
 void Runtime::put_in_force(std::shared_ptr<const Options> options) {
   hub_.configure(*options);
   intake_.configure(*options);
+  if (journal_) journal_->configure(options->journal);
   if (server_) server_->apply(*options);
 }
 

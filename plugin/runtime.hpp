@@ -27,6 +27,7 @@
 
 namespace bindcast {
 
+class Journal;
 class Server;
 
 struct HostInfo {
@@ -90,7 +91,8 @@ class Runtime {
   Intake intake_;
   ColdQueue cold_;
   RunState run_state_;
-  std::unique_ptr<Server> server_;  // made and destroyed on the loop thread
+  std::unique_ptr<Journal> journal_;  // this and the server: made and destroyed on the loop thread
+  std::unique_ptr<Server> server_;
 
   mutable std::mutex mutex_;  // guards the three below
   std::shared_ptr<const Options> options_;

@@ -253,7 +253,8 @@ void ClientQueue::replay(std::vector<EncodedRef> events, Now now) {
         for (const EncodedRef& event : entry.frame->events) here.push_back(event->offset);
     }
   std::ranges::sort(here);
-  std::erase_if(events, [&](const EncodedRef& e) { return std::ranges::binary_search(here, e->offset); });
+  std::erase_if(events,
+                [&](const EncodedRef& e) { return e->offset != 0 && std::ranges::binary_search(here, e->offset); });
   if (events.empty()) return;
   for (EncodedRef& event : events) {
     account_.accepted += event->weight();
@@ -274,10 +275,15 @@ void ClientQueue::replay(std::vector<EncodedRef> events, Now now) {
   ready_();
 }
 
+void ClientQueue::hold(bool yes) {
+  holds_ = yes;
+  ready_();
+}
+
 // ── What goes out ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool ClientQueue::due(Now now) const noexcept {
-  if (!urgent_.empty() || !backlog_.empty() || !normal_.empty()) return true;
+  if (!urgent_.empty() || !backlog_.empty() || (!normal_.empty() && !holds_)) return true;
   const std::int64_t at = losses_.due_at_us();
   return at != 0 && (tell_all_ || at <= now.mono_us);
 }
@@ -297,7 +303,7 @@ FrameRef ClientQueue::next(Now now) {
   } else if (!backlog_.empty()) {
     frame = take(backlog_, false, now);
     delivered(*frame, false, now);
-  } else if (!normal_.empty()) {
+  } else if (!normal_.empty() && !holds_) {
     frame = take(normal_, true, now);
     delivered(*frame, false, now);
   }

@@ -88,7 +88,11 @@ class ClientQueue {
   void repeat(const EncodedRef& event, Now now);
   // Past events, in order, ahead of what waits and without being counted against the bounds: they are bounded where
   // they come from and shared with it. What waits here already comes once.
+  // An offset of 0: of an earlier stream, so before everything of this one.
   void replay(std::vector<EncodedRef> events, Now now);
+  // While it holds, what came live waits, but for what is urgent: a replay is on its way, in portions.
+  void hold(bool yes);
+  [[nodiscard]] std::size_t backlog() const noexcept { return backlog_.size(); }  // events
   // Events that were lost before they came here; `accepted`: because this queue was full.
   void lose(const Gap& gap, bool accepted);
 
@@ -154,6 +158,7 @@ class ClientQueue {
   Account account_;
   Losses losses_;
   bool tell_all_ = false;
+  bool holds_ = false;
   bool overflowed_ = false;
   bool failed_ = false;
   CompressionTrial trial_;

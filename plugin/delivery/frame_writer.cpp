@@ -9,9 +9,9 @@ namespace bindcast {
 
 namespace {
 
-void append_cloud_event(std::string& text, const Event& event, const StreamIdentity& stream) {
+void append_cloud_event(std::string& text, const Event& event, std::string_view id, const StreamIdentity& stream) {
   text += "{\"specversion\":\"1.0\",\"id\":";
-  append_json_string(text, event_id(stream, event.offset));
+  append_json_string(text, id);
   text += ",\"source\":";
   append_json_string(text, "/" + stream.service + "/" + stream.host);
   text += ",\"type\":";
@@ -97,7 +97,7 @@ FrameRef FrameWriter::single(const EncodedRef& event, std::int64_t queued_us, Fo
   std::shared_ptr<Frame> frame;
   if (format == Format::cloudevents) {
     text_.clear();
-    append_cloud_event(text_, *event->event, stream_);
+    append_cloud_event(text_, *event->event, event->id(), stream_);
     frame = owning(text_);
   } else if (format == Format::deflate) {
     frame = packed(event->json(), format, compression, nullptr);
@@ -117,7 +117,7 @@ void FrameWriter::write_batch(const std::vector<EncodedRef>& events, std::int64_
   for (const EncodedRef& event : events) highest = std::max(highest, event->priority);
   text_.clear();
   text_ += "{\"type\":\"batched_events\",\"id\":\"b-";
-  text_ += event_id(stream_, events.front()->offset);
+  text_ += events.front()->id();
   text_ += "\",\"batch_size\":";
   text_ += std::to_string(events.size());
   text_ += ",\"priority\":\"";

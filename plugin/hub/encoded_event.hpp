@@ -53,6 +53,12 @@ struct EncodedEvent {
   [[nodiscard]] std::string_view json() const noexcept {
     return {reinterpret_cast<const char*>(payload()), json_bytes};
   }
+  // Its id, as the JSON has it: also where it is not of this process' stream.
+  [[nodiscard]] std::string_view id() const noexcept {
+    constexpr std::size_t kBefore = 7;  // {"id":"
+    const std::string_view text = json();
+    return text.size() < kBefore ? std::string_view() : text.substr(kBefore, text.find('"', kBefore) - kBefore);
+  }
   // What it counts for where every event must be accounted for, and under which type.
   [[nodiscard]] std::uint64_t weight() const noexcept { return folded == 0 ? 1 : folded; }
   [[nodiscard]] EventType counts_as() const noexcept { return folded == 0 ? type : EventType::dns_query_log; }
@@ -65,6 +71,9 @@ class EventEncoder {
   explicit EventEncoder(const StreamIdentity& stream) : writer_(stream) {}
   // `kept`: the same event, where it is to be kept; else empty.
   [[nodiscard]] EncodedRef encode(const Event& event, EventRef kept, std::uint64_t folded = 0);
+  // One whose text is there already, as this writer, or that of an earlier process, has made it.
+  [[nodiscard]] EncodedRef encoded(EventType type, Priority priority, bool for_one_user, std::uint64_t offset,
+                                   std::string_view json, EventRef kept, std::uint64_t folded = 0);
   // What the events encoded here hold, as long as they live, and what others add to it.
   [[nodiscard]] std::size_t& held() noexcept { return held_; }
 

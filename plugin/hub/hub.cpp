@@ -20,7 +20,7 @@ bool Subscription::covers(EventType type) const noexcept {
 }
 
 bool Subscription::matches(const Event& event, const StreamIdentity& stream) const {
-  return covers(event.type) && event.priority >= min_priority && event.severity >= min_severity &&
+  return concerns(event.type, event.priority, event.severity) &&
          (filter.matches_everything() || filter.matches(event, stream));
 }
 

@@ -54,6 +54,10 @@ struct Subscription {
   std::uint64_t seen = 0;    // for sampling
 
   [[nodiscard]] bool covers(EventType type) const noexcept;  // by type and category alone
+  // By all that can be told without looking into the event.
+  [[nodiscard]] bool concerns(EventType type, Priority priority, Severity severity) const noexcept {
+    return covers(type) && priority >= min_priority && severity >= min_severity;
+  }
   // All but the sampling.
   [[nodiscard]] bool matches(const Event& event, const StreamIdentity& stream) const;
 };

@@ -94,6 +94,7 @@ Json Server::status(Now now) const {
   set_json(o, "delivery", delivery_json(channels_.statistics()));
   set_json(o, "alerts", escalations_.statistics_json());
   set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
+  set_json(o, "journal", journal_json(journal_.report(), hub.identity()));
   set_json(o, "publishing", publishing_status());
   set(o, "held_bytes", std::uint64_t{channels_.queues().held});
   set_json(o, "loop_busy_us", histogram_json(channels_.loop_busy_us()));

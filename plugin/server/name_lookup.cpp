@@ -1,8 +1,6 @@
 #include "plugin/server/name_lookup.hpp"
 
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <exception>
@@ -10,6 +8,8 @@
 #include <optional>
 #include <thread>
 #include <utility>
+
+#include "plugin/signals_blocked.hpp"
 
 namespace bindcast {
 
@@ -62,10 +62,7 @@ NameLookup::~NameLookup() {
 }
 
 bool NameLookup::start(const std::string& name) {
-  // The host's signals are not for this thread.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   bool started = false;
   try {
     std::thread([shared = shared_, resolve = resolve_, name] {
@@ -82,7 +79,6 @@ bool NameLookup::start(const std::string& name) {
     started = true;
   } catch (const std::exception&) {  // no thread, or no memory
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   busy_ = started;
   if (started) name_ = name;
   return started;

@@ -116,8 +116,10 @@ const lws_protocols Server::kProtocols[5] = {
     {},
 };
 
-Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const std::string& state_dir)
+Server::Server(uv_loop_t* loop, Hub& hub, Journal& journal, Log log, const Options& options,
+               const std::string& state_dir)
     : loop_(loop),
+      journal_(journal),
       log_(std::move(log)),
       passwords_(std::make_unique<Passwords>(loop, hub.faults())),
       identity_(options, state_dir, log_,
@@ -149,6 +151,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const
       publish_socket_(loop, log_, publishing_, publish_turns_, hub.faults()),
       publish_requests_(publishing_, publish_turns_, hub.faults()),
       shared_{.hub = hub,
+              .past = journal,
               .channels = channels_,
               .escalations = escalations_,
               .identity = identity_,

@@ -19,6 +19,7 @@
 
 #include "plugin/delivery/channels.hpp"
 #include "plugin/hub/hub.hpp"
+#include "plugin/journal/journal.hpp"
 #include "plugin/log.hpp"
 #include "plugin/publish/publish_requests.hpp"
 #include "plugin/publish/publish_socket.hpp"
@@ -36,7 +37,7 @@ namespace bindcast {
 
 class Server {
  public:
-  Server(uv_loop_t* loop, Hub& hub, Log log, const Options& options, const std::string& state_dir);
+  Server(uv_loop_t* loop, Hub& hub, Journal& journal, Log log, const Options& options, const std::string& state_dir);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -127,6 +128,7 @@ class Server {
   [[nodiscard]] Json publishing_status() const;
 
   uv_loop_t* loop_;
+  Journal& journal_;
   Log log_;
   std::unique_ptr<Passwords> passwords_;  // none once the server has finished
   Identity identity_;

@@ -21,7 +21,11 @@ Session::Session(SessionShared& shared, std::string peer, Format format, std::fu
       ready_(std::move(ready)),
       batches_(batches_by_default(format)),
       queue_(shared.channels.queues(), shared.options.queues,
-             {.format = format, .batches = batches_, .batching = shared.options.batching}, [this] { queue_ready(); }) {}
+             {.format = format, .batches = batches_, .batching = shared.options.batching}, [this] { queue_ready(); }),
+      replay_(
+          shared.hub, shared.past, queue_,
+          [this] { return PastViewer{.sight = sight_, .user = std::string(user_name())}; },
+          [this](Now now) { enter_channel(now); }) {}
 
 Session::~Session() {
   shared_.channels.forget(queue_);
@@ -86,6 +90,7 @@ void Session::admit(const Admission& admission, Now now) {
   subscriptions_ = shared_.roles.subscriptions(user);
   credential_ = admission.credential;
   admitted_us_ = now.mono_us;
+  for (const Subscription& made : subscriptions_) replay_.subscribed(made);
   emitted_before_ = shared_.hub.statistics().events_offered();
 
   Json data(json_object());
@@ -207,7 +212,7 @@ void Session::queue_ready() {
 
 void Session::enter_channel(Now now) {
   shared_.channels.enter(queue_,
-                         {.subscriptions = subscriptions_,
+                         {.subscriptions = replay_.running() ? Replay::live_part(subscriptions_) : subscriptions_,
                           .sight = sight_,
                           .fold = fold_,
                           .packing = {.format = format_,
@@ -226,6 +231,7 @@ void Session::options_changed(Now now) {
 
 void Session::flush() {
   flushing_ = true;
+  queue_.hold(false);
   queue_.tell_all_losses();
 }
 
@@ -318,6 +324,7 @@ FrameRef Session::next(Now now) {
     replies_.pop_front();
   } else if (!close_ || flushing_) {
     frame = queue_.next(now);
+    replay_.drained(now);
   }
   if (frame) {
     ++messages_out_;

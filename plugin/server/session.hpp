@@ -17,11 +17,13 @@
 #include "plugin/delivery/channels.hpp"
 #include "plugin/delivery/client_queue.hpp"
 #include "plugin/hub/hub.hpp"
+#include "plugin/journal/past.hpp"
 #include "plugin/publish/publishing.hpp"
 #include "plugin/server/audit.hpp"
 #include "plugin/server/escalations.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/messages.hpp"
+#include "plugin/server/replay.hpp"
 #include "plugin/server/roles.hpp"
 
 namespace bindcast {
@@ -47,6 +49,7 @@ struct CloseOrder {
 class Session;
 struct SessionShared {
   Hub& hub;
+  Past& past;
   Channels& channels;
   Escalations& escalations;
   Identity& identity;
@@ -134,6 +137,7 @@ class Session {
   void authenticate(const ClientMessage& message, Now now);
   void subscribe(const ClientMessage& message, Now now);
   void unsubscribe(const ClientMessage& message, Now now);
+  void resume(const ClientMessage& message, Now now);
   void tell_subscriptions(const ClientMessage& message, Now now);
   void set_preferences(const ClientMessage& message, Now now);
   void acknowledge(const ClientMessage& message, Now now);
@@ -163,8 +167,6 @@ class Session {
   void emit_connection_event(EventType type, Now now, const std::function<void(Fields&)>& add);
   void tell_subscribed(EventType type, const Subscription& made, Now now);
   void check_login(Now now);
-  void replay(Subscription& subscription, std::uint64_t since, Now now);
-  void tell_restart(std::uint64_t missed);
   void push_reply(std::string text);
   void queue_ready();
   // Puts the queue into the channel of what the client wants now.
@@ -185,6 +187,7 @@ class Session {
   bool fold_ = true;
   std::optional<BatchingOptions> own_batching_;  // of a client that has preferences
   ClientQueue queue_;
+  Replay replay_;
   std::uint64_t emitted_before_ = 0;  // events of the hub before this client was admitted
   std::deque<std::string> replies_;
   std::size_t reply_bytes_ = 0;

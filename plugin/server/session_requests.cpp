@@ -20,6 +20,7 @@ const Session::Request Session::kRequests[] = {
     {"unsubscribe_events", &Session::unsubscribe, true},
     {"get_subscriptions", &Session::tell_subscriptions},
     {"get_subscription_info", &Session::tell_subscriptions},
+    {"resume", &Session::resume, true},
     {"set_preferences", &Session::set_preferences, true},
     {"set_message_preferences", &Session::set_preferences, true},
     {"acknowledge", &Session::acknowledge},
@@ -35,7 +36,6 @@ const Session::Request Session::kRequests[] = {
 
 namespace {
 
-constexpr std::string_view kLater[] = {"resume"};
 constexpr std::size_t kMostAcknowledged = 32;  // ids in one message
 constexpr std::size_t kMostChannelsTold = 100;
 constexpr std::size_t kLongestNote = 1000;  // bytes
@@ -99,20 +99,6 @@ std::optional<std::uint64_t> offset_in(std::string_view id, std::string_view epo
   return number_in(id.substr(epoch.size() + 1), 10);
 }
 
-// Of an id of an epoch before this one: how many events followed it there, as far as that is known. Of a process that
-// was killed or crashed the last second may be missing, so it is never none; of one before that nothing is known but
-// that there were some. Nothing: it is no such id.
-std::optional<std::uint64_t> missed_since(std::string_view id, const Hub& hub) {
-  const std::string_view epoch = id.substr(0, id.find('-'));
-  const auto offset = offset_in(id, epoch);
-  const auto then = number_in(epoch, 16), today = number_in(hub.identity().epoch, 16);
-  const Predecessor& before = hub.predecessor();
-  const bool known = epoch == before.epoch;  // also where the clock was set back since
-  if (!offset || !then || !today || (!known && *then >= *today)) return std::nullopt;
-  const std::uint64_t noted = !known ? before.offset : before.offset > *offset ? before.offset - *offset : 0;
-  return known && before.ended ? noted : std::max<std::uint64_t>(noted, 1);
-}
-
 EventTypes types_in(Category category) {
   EventTypes types;
   for (std::size_t i = 0; i < kEventTypeCount; ++i)
@@ -145,9 +131,7 @@ void Session::handle(const ClientMessage& message, Now now) {
   Json supported(json_array());
   for (const Request& request : kRequests) append(supported.get(), json_text(request.type));
   set_json(details.get(), "supported_types", std::move(supported));
-  const bool later = std::ranges::find(kLater, message.type) != std::end(kLater);
-  error("UNKNOWN_TYPE", later ? "\"" + message.type + "\" is not built yet" : "unknown message type", message.id,
-        std::move(details), now);
+  error("UNKNOWN_TYPE", "unknown message type", message.id, std::move(details), now);
 }
 
 void Session::authenticate(const ClientMessage& message, Now now) {
@@ -250,16 +234,15 @@ void Session::subscribe(const ClientMessage& message, Now now) {
     }
     made.sample = static_cast<std::uint32_t>(every);
   }
-  std::optional<std::uint64_t> since;
-  std::uint64_t missed_before = 0;
+  std::optional<StreamPlace> since;
   if (const std::string_view id = text_member(data, "since"); !id.empty()) {
-    since = offset_in(id, shared_.hub.identity().epoch);
-    if (const auto missed = since ? std::nullopt : missed_since(id, shared_.hub)) {
-      missed_before = *missed;
-      since = 0;
-    }
+    since = past_place_from(id, shared_.hub, shared_.past);
     if (!since) {
       fail("since: no id of this epoch (" + shared_.hub.identity().epoch + ") or one before", {});
+      return;
+    }
+    if (replay_.waiting() >= kMaxSubscriptions) {
+      fail("since: too many replays wait for each other", {});
       return;
     }
   }
@@ -270,6 +253,7 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   } else {
     *existing = made;
   }
+  replay_.subscribed(made);
   enter_channel(now);
   Json answer(json_object());
   set_json(answer.get(), "subscriptions", subscriptions_json());
@@ -277,8 +261,7 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   reply("subscription_updated", message, answer, now);
   if (!forbidden.empty()) note_refusal(message, forbidden, now);
   shared_.escalations.welcome(*this, &made, now);
-  if (missed_before != 0) tell_restart(missed_before);
-  if (since) replay(made, *since, now);
+  if (since) replay_.begin(*since, name, nullptr, now);
   tell_subscribed(created ? EventType::subscription_created : EventType::subscription_updated, made, now);
 }
 
@@ -287,37 +270,30 @@ void Session::tell_subscribed(EventType type, const Subscription& made, Now now)
                         [&](Fields& fields) { fields.add("name", made.name).add("filter", made.filter.expression()); });
 }
 
-// Of what a process before this one told, only the number is known.
-void Session::tell_restart(std::uint64_t missed) {
-  Gap gap;
-  gap.reason = DropReason::restart;
-  gap.count = missed;
-  queue_.lose(gap, false);
-}
-
-// What the subscription would have had since then, as far as it is remembered. Of what is not, nobody knows which
-// events the subscription would have had, so the count is the most that it can be.
-void Session::replay(Subscription& subscription, std::uint64_t since, Now now) {
-  Hub& hub = shared_.hub;
-  if (const std::uint64_t forgotten = hub.recent().forgotten_through(); forgotten > since) {
-    Gap gap;
-    gap.reason = DropReason::retention;
-    gap.count = forgotten - since;
-    gap.from = since + 1;
-    gap.to = forgotten;
-    queue_.lose(gap, false);
+void Session::resume(const ClientMessage& message, Now now) {
+  if (!permitted(Right::watch, message, now)) return;
+  const std::string_view id = text_member(message.data.get(), "since");
+  const auto since = past_place_from(id, shared_.hub, shared_.past);
+  std::string fault;
+  if (!since)
+    fault = "since: no id of this epoch (" + shared_.hub.identity().epoch + ") or one before";
+  else if (subscriptions_.empty())
+    fault = "there is nothing to resume: subscribe first";
+  else if (replay_.running())
+    fault = "a replay is under way";
+  if (!fault.empty()) {
+    error("INVALID_MESSAGE", fault, message.id, {}, now);
+    return;
   }
-  std::vector<EncodedRef> events;
-  for (const EncodedRef& event : hub.recent().events()) {
-    const Event& e = *event->event;
-    if (e.offset <= since || (e.expires_at_us != 0 && e.expires_at_us <= now.wall_us)) continue;
-    const auto clearness = look(e);
-    if (!clearness) continue;
-    EventForms forms(hub.encoder(), hub.masker(), event, now);
-    EventForms::Form& form = forms.masked(*clearness);
-    if (subscription.matches(*form.event, hub.identity())) events.push_back(forms.encoded(form));
-  }
-  queue_.replay(std::move(events), now);
+  const auto tell = [this, id = std::string(id), reply_to = message.id](const Replay::Recovered& recovered, Now then) {
+    Json answer(json_object());
+    set_json(answer.get(), "recovered", Json(json_boolean(recovered.whole)));
+    set(answer.get(), "from", id);
+    set(answer.get(), "to", event_id(shared_.hub.identity(), recovered.through));
+    if (recovered.count) set(answer.get(), "count", *recovered.count);
+    push_reply(server_message("recovered", then, reply_to, answer));
+  };
+  replay_.begin(*since, std::nullopt, tell, now);
 }
 
 void Session::unsubscribe(const ClientMessage& message, Now now) {
@@ -349,6 +325,7 @@ void Session::unsubscribe(const ClientMessage& message, Now now) {
     // Nothing named would mean every event.
     std::erase_if(subscriptions_, [](const Subscription& s) { return s.types.none(); });
   }
+  replay_.unsubscribed(subscriptions_);
   enter_channel(now);
   Json answer(json_object());
   set_json(answer.get(), "subscriptions", subscriptions_json());

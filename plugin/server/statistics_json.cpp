@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "events/timestamp.hpp"
+
 namespace bindcast {
 
 namespace {
@@ -55,6 +57,37 @@ Json webhooks_json(const WebhookCounters& counters, std::size_t pending) {
   set(o, "failed", counters.failed);
   set(o, "cancelled", counters.cancelled);
   set(o, "refused", counters.refused);
+  return object;
+}
+
+Json journal_json(const JournalReport& report, const StreamIdentity& stream) {
+  constexpr std::string_view kStates[] = {"off", "starting", "ok", "failing"};
+  const auto time = [](std::int64_t us) {
+    std::string text;
+    append_timestamp(text, us);
+    return text;
+  };
+  const auto pair = [](std::uint64_t events, std::uint64_t queries) {
+    Json object(json_object());
+    set(object.get(), "events", events);
+    set(object.get(), "queries", queries);
+    return object;
+  };
+  Json object(json_object());
+  json_t* o = object.get();
+  set(o, "state", kStates[static_cast<std::size_t>(report.state)]);
+  if (!report.reason.empty()) set(o, "reason", report.reason);
+  set(o, "since", time(report.since_us));
+  set(o, "path", report.path);
+  if (report.through != 0) set(o, "durable_through", event_id(stream, report.through));
+  set_json(o, "stored", pair(report.events.events, report.queries.events));
+  set(o, "stored_by_this_process", report.stored);
+  set(o, "removed", report.removed);
+  set_json(o, "dropped", pair(report.dropped_events, report.dropped_queries));
+  set(o, "queued", report.queued);
+  set(o, "queued_bytes", report.queued_bytes);
+  set(o, "size_bytes", report.size_bytes);
+  if (report.oldest_us != 0) set(o, "oldest", time(report.oldest_us));
   return object;
 }
 

@@ -3,6 +3,7 @@
 
 #include "plugin/delivery/channel.hpp"
 #include "plugin/delivery/client_queue.hpp"
+#include "plugin/journal/journal.hpp"
 #include "plugin/server/messages.hpp"
 #include "plugin/server/webhooks.hpp"
 
@@ -13,6 +14,7 @@ void set_account(json_t* object, const Account& account);
 [[nodiscard]] Json delivery_json(const DeliveryStatistics& statistics);
 [[nodiscard]] Json channel_json(const Channel& channel, Now now);
 [[nodiscard]] Json webhooks_json(const WebhookCounters& counters, std::size_t pending);
+[[nodiscard]] Json journal_json(const JournalReport& report, const StreamIdentity& stream);
 // {"count","mean","p50","p90","p99","max"} in microseconds.
 [[nodiscard]] Json histogram_json(const Histogram& histogram);
 // A count for each drop reason.

@@ -76,8 +76,8 @@ make_state_dir(void **state) {
 static int
 remove_state_dir(void **state) {
 	(void)state;
-	const char *files[] = { "bindcast.yaml", "bindcast.token", "bindcast.state" };
-	for (size_t i = 0; i < 3; ++i) {
+	const char *files[] = { "bindcast.yaml", "bindcast.token", "bindcast.state", "bindcast.db" };
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); ++i) {
 		char path[128];
 		snprintf(path, sizeof(path), "%s/%s", state_dir, files[i]);
 		unlink(path);

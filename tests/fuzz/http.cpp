@@ -31,6 +31,7 @@ struct House {
   uv_loop_t loop{};
   Options options;
   Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, read_clock()};
+  std::unique_ptr<Journal> journal;
   std::unique_ptr<Server> server;
 
   House() {
@@ -42,8 +43,12 @@ struct House {
     options.server.max_connections_per_user = 1000;
     options.auth.query_token = true;
     uv_loop_init(&loop);
+    JournalOptions none;
+    none.enabled = false;
+    const Log say_nothing = [](LogLevel, const std::string&) {};
+    journal = std::make_unique<Journal>(hub, none, folder, say_nothing, [](const auto&) {});
     server = std::make_unique<Server>(
-        &loop, hub, [](LogLevel, const std::string& line) { fuzz::require_line(line, 2000); }, options, folder);
+        &loop, hub, *journal, [](LogLevel, const std::string& line) { fuzz::require_line(line, 2000); }, options, folder);
     server->start();
     std::ifstream(folder + "/bindcast.token") >> token;
   }

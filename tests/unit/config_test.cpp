@@ -146,7 +146,7 @@ escalation:
   - {after: 5m,  repeat: true}
   - {after: 15m, to: {roles: [helpdesk]}, priority: urgent}
   - {after: 30m, webhook: {url: "https://x.example/hook?key=s3cret", secret_file: /etc/bind/webhook.key}}
-journal: {path: /j.db, retention: 31d, max_size: 2GiB, queries: true, sync: full}
+journal: {enabled: false, path: /j.db, retention: 31d, max_size: 2GiB, queries: true, sync: full}
 sources:
   metrics:    {interval: 31s}
   named:      {interval: 11s}
@@ -367,7 +367,7 @@ const NoticeRow kNotices[] = {
     {"retry: {max: 60s, attempts: 3}", ""},
     {"escalation: []", ""},
     {"escalation: [{after: 0s, repeat: true}]", ""},
-    {"journal: {queries: true}", "1 journal.queries"},
+    {"journal: {queries: true}", ""},
     {"sources: {metrics: {interval: 1s}, detectors: {tunnelling: {}}}",
      "1 sources.metrics.interval\n"
      "1 sources.detectors"},

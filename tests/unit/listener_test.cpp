@@ -37,6 +37,7 @@ struct House {
   std::vector<std::string> log;
   Options options;
   Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, read_clock()};
+  std::unique_ptr<Journal> journal;
   std::unique_ptr<Server> server;
   std::string token;
   bool ended = false;
@@ -45,8 +46,12 @@ struct House {
     char name[] = "/tmp/bindcast-listener-XXXXXX";
     folder = mkdtemp(name);
     uv_loop_init(&loop);
+    JournalOptions none;
+    none.enabled = false;
+    const Log say_nothing = [](LogLevel, const std::string&) {};
+    journal = std::make_unique<Journal>(hub, none, folder, say_nothing, [](const auto&) {});
     server = std::make_unique<Server>(
-        &loop, hub, [this](LogLevel, const std::string& line) { log.push_back(line); }, options, folder);
+        &loop, hub, *journal, [this](LogLevel, const std::string& line) { log.push_back(line); }, options, folder);
     server->start();
     std::ifstream(folder + "/bindcast.token") >> token;
   }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <deque>
 #include <fstream>
 #include <memory>
 #include <vector>
@@ -21,6 +22,36 @@ inline constexpr char kPassword[] = "correct horse";  // of all users
 inline constexpr char kViewerTokenSha256[] = "d036bd6d01a1cae081d39a2f8dab751dc042de814fd60df31fcb553170950f29";
 inline constexpr char kOperatorTokenSha256[] = "0850123315d21ab90f4f7236408a52ef6dbd6a02a6550e5c10dc73f4d993680e";
 
+// A store whose portions come when the test says so; none by itself.
+struct HandDrivenPast : Past {
+  bool there = false, stores = false;
+  std::deque<std::function<void()>> answers, waiting;
+  std::function<PastPortion(const PastRequest&)> portion;
+
+  [[nodiscard]] bool readable() const override { return there; }
+  [[nodiscard]] bool knows_epoch(std::string_view epoch) const override { return there && epoch == "d"; }
+  [[nodiscard]] bool storing() const override { return stores; }
+  bool read(PastRequest request, std::weak_ptr<void> alive, std::function<void(PastPortion&&)> done) override {
+    answers.push_back([this, request = std::move(request), alive = std::move(alive), done = std::move(done)] {
+      if (!alive.expired()) done(portion(request));
+    });
+    return true;
+  }
+  void when_stored(std::uint64_t, std::weak_ptr<void> alive, std::function<void()> done) override {
+    waiting.push_back([alive = std::move(alive), done = std::move(done)] {
+      if (!alive.expired()) done();
+    });
+  }
+  // Does the first that waits; false: there is none.
+  static bool run_one(std::deque<std::function<void()>>& queue) {
+    if (queue.empty()) return false;
+    const auto first = std::move(queue.front());
+    queue.pop_front();
+    first();
+    return true;
+  }
+};
+
 // A hub, an identity with an admin and a viewer, and a clock.
 struct House {
   std::string folder;
@@ -28,6 +59,7 @@ struct House {
   Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, Now{}};
   Now now{.mono_us = 1'000 * kSecond, .wall_us = 1'795'442'531 * kSecond};
   Options options;
+  HandDrivenPast past;
   std::unique_ptr<Identity> identity;
   std::unique_ptr<Roles> roles;
   Audit audit{hub};
@@ -77,6 +109,7 @@ struct House {
     publishing = std::make_unique<Publishing>(hub, *roles, options.publish);
     shared = std::make_unique<SessionShared>(
         SessionShared{.hub = hub,
+                      .past = past,
                       .channels = *channels,
                       .escalations = *escalations,
                       .identity = *identity,

@@ -480,11 +480,6 @@ void unknown_requests_get_the_list_of_known_ones(void**) {
   assert_contains(answer, "UNKNOWN_TYPE");
   assert_contains(answer, "\"reply_to\":\"x1\"");
   assert_contains(answer, "\"subscribe\"");
-  for (const char* later : {"resume"}) {
-    const std::string text = client->ask(std::string(R"({"type":")") + later + "\"}");
-    assert_contains(text, "UNKNOWN_TYPE");
-    assert_contains(text, "not built yet");
-  }
   assert_int_equal(client->close_code(), 0);
 }
 
