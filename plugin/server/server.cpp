@@ -160,7 +160,8 @@ Server::Server(uv_loop_t* loop, Hub& hub, Journal& journal, Log log, const Optio
               .publishing = publishing_,
               .options = options,
               .status = [this](Now now) { return status(now); },
-              .each_session = [this](const auto& visit) { each_session(visit); }} {
+              .each_session = [this](const auto& visit) { each_session(visit); }},
+      certificate_(log_) {
   uv_timer_init(loop_, &due_timer_);
   due_timer_.data = this;
   uv_prepare_init(loop_, &before_wait_);
@@ -204,7 +205,7 @@ bool Server::create_context() {
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                  LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN |
                  LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;  // for the clients too (webhooks)
-  tls_ = shared_.options.server.tls;
+  certificate_.configure(shared_.options.server.tls);
   info.port = CONTEXT_PORT_NO_LISTEN;
   info.user = this;
   info.gid = static_cast<gid_t>(-1);
@@ -223,11 +224,11 @@ bool Server::create_context() {
 }
 
 bool Server::encrypts(const ListenAddress& address) const {
-  return !tls_.certificate.empty() && address.kind != ListenAddress::Kind::unix_path;
+  return certificate_.wanted() && address.kind != ListenAddress::Kind::unix_path;
 }
 
-// Made when it is first needed and kept: libwebsockets 4.1 cannot end a vhost while it has connections. nullptr when
-// the certificate or the key is no good.
+// Made when it is first needed and kept: libwebsockets 4.1 cannot end a vhost while it has connections. So it is not
+// given the certificate: OpenSSL asks for the one in force at each handshake.
 lws_vhost* Server::vhost_for(const ListenAddress& address) {
   const bool encrypted = encrypts(address);
   lws_vhost*& vhost = encrypted ? encrypted_ : plain_;
@@ -242,9 +243,7 @@ lws_vhost* Server::vhost_for(const ListenAddress& address) {
   info.gid = static_cast<gid_t>(-1);
   info.uid = static_cast<uid_t>(-1);
   if (encrypted) {
-    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-    info.ssl_cert_filepath = tls_.certificate.c_str();
-    info.ssl_private_key_filepath = tls_.key.c_str();
+    info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
     info.alpn = "http/1.1";
   }
   vhost = lws_create_vhost(context_, &info);
@@ -254,8 +253,10 @@ lws_vhost* Server::vhost_for(const ListenAddress& address) {
 void Server::open(Listener& listener, Now now) {
   const ListenAddress& address = listener.address;
   std::string fault;
-  if (vhost_for(address) == nullptr) {
+  if (encrypts(address) && !certificate_.usable()) {
     fault = "server.tls: the certificate or its key cannot be used";
+  } else if (vhost_for(address) == nullptr) {
+    fault = "libwebsockets cannot serve it";
   } else {
     auto acceptor = std::make_unique<Acceptor>(loop_, [this, address](int fd) { accepted(fd, address); });
     fault = acceptor->open(address);
@@ -354,7 +355,7 @@ void Server::apply(const Options& options) {
   publish_socket_.tick(now);
   for (const auto& entry : connections_) entry.second->session->options_changed(now);
   if (context_ == nullptr) return;
-  if (!(options.server.tls == tls_)) log_(LogLevel::warning, "server.tls: a change is in force after a restart");
+  certificate_.configure(options.server.tls);
 
   const auto& wanted = options.server.listen;
   std::erase_if(listeners_, [&](const Listener& listener) {
@@ -370,7 +371,7 @@ void Server::apply(const Options& options) {
 
 // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std::size_t length) {
+int Server::callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, std::size_t length) {
   auto* server = static_cast<Server*>(lws_context_user(lws_get_context(wsi)));
   if (server == nullptr) return 0;
   const auto connection = [&]() -> Connection* {
@@ -388,6 +389,9 @@ int Server::callback(lws* wsi, lws_callback_reasons reason, void*, void* in, std
         --server->sockets_;
         std::erase(server->handshaking_, wsi);
         server->exchanges_.gone(wsi);
+        break;
+      case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:  // a vhost with TLS is being made
+        server->certificate_.serve(static_cast<SSL_CTX*>(user));
         break;
       case LWS_CALLBACK_HTTP:
         answer = server->exchanges_.begin(wsi, {static_cast<const char*>(in), length}, read_clock());
@@ -610,6 +614,7 @@ void Server::tick(Now now) {
   Faults& faults = shared_.hub.faults();
   faults.contain([&] { identity_.tick(now); });
   faults.contain([&] { audit_.tick(now); });
+  faults.contain([&] { certificate_.tick(); });
   faults.contain([&] { escalations_.tick(now); });
   faults.contain([&] { publishing_.tick(now); });
   faults.contain([&] { publish_socket_.tick(now); });
