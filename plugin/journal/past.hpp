@@ -65,8 +65,7 @@ struct PastRequest {
   std::optional<std::int64_t> position;  // of an earlier portion, whose `generation` comes with it
   std::uint64_t generation = 0;
   std::optional<StreamPlace> place;
-  // Nothing that is behind: of the epoch that runs, and for history of any.
-  std::optional<StreamPlace> until;
+  std::optional<StreamPlace> after, until;  // nothing up to the one, nothing behind the other
   std::int64_t since_us = 0, until_us = 0;  // by the events' times: from, and before; 0: any
   std::bitset<kEventTypeCount> types;
   // What the wish has of it. Of the types that the sight does not show clearly, what could be, with its event: whether

@@ -165,11 +165,12 @@ PastPortion PastReader::read(const PastRequest& request) {
     return portion;
   }
   Range range{.low = 0, .high = epochs_.back().base + epochs_.back().through};
+  if (request.after) range.low = position_of(*request.after);
   if (request.until) range.high = std::min(range.high, position_of(*request.until));
   std::optional<std::int64_t> from = request.position;
   if (!from && request.place) from = position_of(*request.place);
   if (from && newest_first) range.high = std::min(range.high, *from - 1);
-  if (from && !newest_first) range.low = *from;
+  if (from && !newest_first) range.low = std::max(range.low, *from);
 
   bool whole = true;
   const auto sources = sources_of(request.types);

@@ -36,6 +36,13 @@ void Server::serve_endpoints() {
     else
       reply(json_answer(status(now)));
   });
+  exchanges_.serve("GET", "/api/v1/events", [this](HttpRequest&& request, const Reply& reply, Now now) {
+    const auto user = user_of(request);
+    if (!user || !roles_.may(*user, Right::watch))
+      reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
+    else
+      history_.take({.sight = roles_.sight(*user), .user = user->name}, request, reply, now);
+  });
   exchanges_.serve(
       "POST", "/api/v1/events",
       [this](HttpRequest&& request, const Reply& reply, Now now) {

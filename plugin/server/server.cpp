@@ -150,6 +150,7 @@ Server::Server(uv_loop_t* loop, Hub& hub, Journal& journal, Log log, const Optio
       publish_turns_(loop, hub.faults()),
       publish_socket_(loop, log_, publishing_, publish_turns_, hub.faults()),
       publish_requests_(publishing_, publish_turns_, hub.faults()),
+      history_(hub, journal),
       shared_{.hub = hub,
               .past = journal,
               .channels = channels_,

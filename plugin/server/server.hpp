@@ -28,6 +28,7 @@
 #include "plugin/server/acceptor.hpp"
 #include "plugin/server/escalations.hpp"
 #include "plugin/server/exchanges.hpp"
+#include "plugin/server/history.hpp"
 #include "plugin/server/identity.hpp"
 #include "plugin/server/passwords.hpp"
 #include "plugin/server/session.hpp"
@@ -141,6 +142,7 @@ class Server {
   Turns publish_turns_;
   PublishSocket publish_socket_;
   PublishRequests publish_requests_;
+  History history_;
   SessionShared shared_;
   Exchanges exchanges_;
   lws_context* context_ = nullptr;

@@ -67,7 +67,7 @@ class KilledTest(unittest.TestCase):
                 self.assertEqual(["restart"], [gap["reason"] for gap in client.gaps()])
 
     def test_after_an_orderly_stop_it_is_exact(self):
-        with Named(ZONES) as named:
+        with Named(ZONES, yaml={"journal": {"enabled": False}}) as named:
             with Client(named) as client:
                 client.subscribe(event_types=["dns_query_log", "service_stopped"])
                 named.query("n1.example.com")

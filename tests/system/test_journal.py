@@ -5,11 +5,13 @@ restarts and crashes, in order, none lost and none twice.
 import json
 import subprocess
 import unittest
+import urllib.parse
 
-from client import Client
+from client import Client, RawSocket, reconfigured
 from harness import Named, Zone, wait_until
 
 UPDATABLE = 'allow-update { key "update-key"; };'
+SHA256_OF_NINA = "a5c299e2fdd21869360a5e52cb764eafc7b94bd0eed0a2080c427684024242e0"
 ZONES = {"example.com": Zone("www A 192.0.2.1", options=UPDATABLE)}
 
 
@@ -66,6 +68,188 @@ class StoredTest(unittest.TestCase):
                 self.assertEqual(["second.example.com", "third.example.com", "fourth.example.com"],
                                  [event["data"]["name"].rstrip(".") for event in events])
                 self.assertEqual([], client.gaps())
+
+
+    def test_resume_tells_how_much_it_brings(self):
+        with Named(ZONES) as named:
+            with Client(named) as client:
+                client.subscribe(event_types=["record_created"])
+                for name in "abcde":
+                    add(named, name)
+                ids = [event["id"] for event in client.wait_events(5, "record_created")]
+            for life in range(2):
+                with Client(named) as client:
+                    self.assertEqual("error", client.request("resume", {"since": ids[1]})["type"])  # nothing subscribed
+                    client.subscribe(event_types=["record_created"])
+                    told = client.request("resume", {"since": ids[1]})
+                    self.assertEqual(("recovered", True, ids[1], 3 + life),
+                                     (told["type"], *(told["data"][key] for key in ("recovered", "from", "count"))))
+                    past = client.wait_events(3 + life, "record_created")
+                    # What it has had live does not come again.
+                    add(named, f"live{life}")
+                    client.wait_event("record_created", where=lambda e: f"live{life}" in e["data"]["name"])
+                    told = client.request("resume", {"since": past[-1]["id"]})
+                    self.assertEqual(0, told["data"]["count"])
+                    client.request("ping")
+                    self.assertEqual(ids[2:5], [event["id"] for event in client.events][:3])
+                    self.assertEqual(len(client.events), len({event["id"] for event in client.events}))
+                    self.assertEqual("error", client.request("resume", {"since": "nonsense"})["type"])
+                named.stop()
+                named.start()
+
+    def test_a_crash_is_a_gap(self):
+        with Named(ZONES) as named:
+            with Client(named, account=False) as client:
+                client.subscribe(event_types=["record_created"])
+                add(named, "kept")
+                kept = client.wait_event("record_created")["id"]
+                stored(client, kept)
+                named.kill()
+            named.start()
+            with Client(named) as client:
+                client.subscribe(event_types=["record_created"])
+                epoch = kept.split("-")[0]
+                told = client.request("resume", {"since": f"{epoch}-0"})
+                self.assertFalse(told["data"]["recovered"])
+                self.assertEqual(kept, client.wait_event("record_created")["id"])
+                self.assertEqual(["restart"], [gap["reason"] for gap in client.gaps()])
+
+    def test_queries_only_if_asked_for(self):
+        with Named(ZONES) as named, Client(named) as client:
+            client.subscribe(event_types=["config_change"])
+            named.query("www.example.com")
+            reconfigured(named, client, journal={"queries": True})
+            named.query("www.example.com")
+            wait_until(lambda: journal(client)["stored"]["queries"] == 1, "the query to be stored")
+            (row,) = sqlite(named, "SELECT type FROM queries JOIN kinds USING (kind)")
+            self.assertEqual("dns_query_log", row["type"])
+            (event,) = History(named).page(type="dns_query_log")["events"]
+            self.assertEqual("www.example.com", event["data"]["qname"])
+
+
+class History:
+    """GET /api/v1/events."""
+
+    def __init__(self, named, token=None):
+        self.named = named
+        self.token = token or named.token
+
+    def ask(self, **arguments) -> tuple[int, dict]:
+        with RawSocket(self.named) as raw:
+            status, body = raw.http("/api/v1/events" + "?" * bool(arguments) + urllib.parse.urlencode(arguments),
+                                    {"Authorization": f"Bearer {self.token}"})
+            return status, json.loads(body)
+
+    def page(self, **arguments) -> dict:
+        status, body = self.ask(**arguments)
+        assert status == 200, body
+        return body
+
+    def all(self, **arguments) -> list[dict]:
+        """Page by page."""
+        events: list[dict] = []
+        while True:
+            page = self.page(**arguments)
+            events += page["events"]
+            if "cursor" not in page:
+                return events
+            arguments["cursor"] = page["cursor"]
+
+
+class HistoryTest(unittest.TestCase):
+    def test_pages_filters_and_bounds(self):
+        with Named(ZONES, yaml={"roles": {"names": {"categories": ["dns"], "filter": 'name = "n7.example.com"'}},
+                                "auth": {"tokens": [{"name": "nina", "roles": ["names"], "sha256": SHA256_OF_NINA}]}}
+                   ) as named:
+            with Client(named) as client:
+                client.subscribe(event_types=["record_created"])
+                for i in range(25):
+                    add(named, f"n{i}")
+                live = client.wait_events(25, "record_created")
+                stored(client, live[-1]["id"])
+            history = History(named)
+            self.assertEqual(live, history.all(type="record_created", order="oldest", limit=7))
+            self.assertEqual(live[::-1], history.all(type="record_created", limit=10))
+            self.assertEqual(live[10:], history.all(type="record_created", since=live[9]["id"], order="oldest"))
+            self.assertEqual(live[3:10], history.all(type="record_created,zone_loaded", since=live[2]["id"],
+                                                     until=live[9]["id"], order="oldest", limit=2,
+                                                     filter='type = "record_created"'))
+            self.assertEqual(live[5:20], history.all(type="record_created", order="oldest", limit=4,
+                                                     since=live[5]["timestamp"], until=live[20]["timestamp"]))
+            self.assertEqual([live[7]], history.all(filter='name = "n7.example.com"'))
+            kinds = {event["category"] for event in history.all(category="dns")}
+            self.assertEqual({"dns"}, kinds)
+            # A page stays where it is while more is stored, and what a role does not show is not in it.
+            page = history.page(type="record_created", limit=5)
+            with Client(named) as client:
+                client.subscribe(event_types=["record_created"])
+                add(named, "later")
+                stored(client, client.wait_event("record_created")["id"])
+            self.assertEqual(live[15:20][::-1],
+                             history.page(type="record_created", limit=5, cursor=page["cursor"])["events"])
+            self.assertEqual([live[7]], History(named, "nina").all())
+            for wrong in ({"limit": 0}, {"limit": 1001}, {"since": "x"}, {"type": "nothing"}, {"filter": "("},
+                          {"order": "up"}, {"cursor": "1"}, {"sincE": "1"}):
+                self.assertEqual(400, history.ask(**wrong)[0], wrong)
+            self.assertEqual(401, History(named, "wrong").ask()[0])
+
+
+class MaskedTest(unittest.TestCase):
+    def test_a_role_sees_the_past_as_it_sees_the_present(self):
+        roles = {"desk": {"categories": ["dns"], "privacy": {"client_address": "prefix", "query_name": "none"}}}
+        tokens = [{"name": "nina", "roles": ["desk"], "sha256": SHA256_OF_NINA}]
+        with Named(ZONES, yaml={"roles": roles, "auth": {"tokens": tokens}, "journal": {"queries": True}}) as named:
+            for life in range(2):
+                with Client(named) as admin, Client(named, token="nina") as desk:
+                    for client in (admin, desk):
+                        client.subscribe_from_start(event_types=["dns_query_log"])
+                    named.query("www.example.com")
+                    clear = admin.wait_event("dns_query_log", qname="www.example.com")
+                    masked = desk.wait_event("dns_query_log", where=lambda e: e["id"] == clear["id"])
+                    self.assertEqual("127.0.0.1", clear["data"]["client"])
+                    self.assertNotIn("127.0.0.1", json.dumps(masked))
+                    self.assertNotIn("www.example.com", json.dumps(masked))
+                    stored(admin, clear["id"])
+                    (past,) = History(named, "nina").page(since=clear["timestamp"], type="dns_query_log")["events"]
+                    self.assertEqual(masked, past)
+                    self.assertEqual([], History(named, "nina").all(filter='qname = "www.example.com"'))
+                named.stop()
+                named.start()
+            with Client(named, token="nina") as desk:
+                desk.subscribe(since=clear["id"].split("-")[0] + "-0", event_types=["dns_query_log"])
+                self.assertEqual(masked, desk.wait_event("dns_query_log", where=lambda e: e["id"] == clear["id"]))
+                self.assertNotIn("www.example.com", desk.received())
+
+
+class RetentionTest(unittest.TestCase):
+    def test_what_was_removed_is_a_gap(self):
+        text = "x" * 180
+        with Named(ZONES, yaml={"journal": {"max_size": "1MiB"}}) as named, Client(named) as client:
+            client.subscribe(event_types=["zone_loaded", "record_bulk_operation", "record_created"])
+
+            def fill(update):
+                for i in range(250):
+                    update.add(f"big{i}", 300, "TXT", f'"{text}"')
+
+            def empty(update):
+                for i in range(250):
+                    update.delete(f"big{i}")
+
+            add(named, "first")
+            first = client.wait_event("record_created")["id"]
+            for _ in range(5):
+                named.update("example.com", fill)
+                named.update("example.com", empty)
+            wait_until(lambda: journal(client)["removed"] > 500, "the oldest to be removed")
+            last = client.events[-1]["id"]
+            stored(client, last)
+            self.assertLessEqual((named.folder / "bindcast.db").stat().st_size, 1 << 20)
+            with Client(named) as late:
+                late.subscribe(event_types=["record_created"])
+                told = late.request("resume", {"since": first})
+                self.assertFalse(told["data"]["recovered"])
+                (gap,) = late.gaps()
+                self.assertEqual("retention", gap["reason"])
 
 
 if __name__ == "__main__":
