@@ -26,7 +26,8 @@ constexpr milliseconds kLook(1000);  // between two looks at age, size and place
 constexpr milliseconds kPause(5);    // between two steps of retention
 constexpr std::int64_t kLookUs = 1'000'000;
 constexpr std::int64_t kSetAsideEveryUs = 60'000'000;
-constexpr std::size_t kMostStepsPerTurn = 16;  // of retention, when much was stored
+constexpr std::size_t kMostStepsPerTurn = 16;  // of retention, before something is stored
+constexpr std::size_t kMostBytesPerCommit = std::size_t{512} << 10;
 
 std::string why_of(const DatabaseFault& fault) {
   switch (fault.code) {
@@ -311,14 +312,13 @@ void Journal::write_turn() {
     open_store();
   }
   if (batch_.empty()) take_batch();
-  const std::size_t rows = batch_.rows.size();
-  if (!batch_.empty()) store_batch();
-  if (rows != 0 || more_to_remove_ || now.mono_us - looked_at_us_ >= kLookUs) {
+  if (!batch_.empty()) {
+    for (std::size_t step = 0; step < kMostStepsPerTurn && store_->retain(now, batch_.bytes); ++step) continue;
+    store_batch();
+  }
+  if (more_to_remove_ || now.mono_us - looked_at_us_ >= kLookUs) {
     looked_at_us_ = now.mono_us;
-    // At least as much as has come.
-    const std::size_t steps = std::min(kMostStepsPerTurn, 1 + rows / Store::kRowsPerStep * 2);
-    more_to_remove_ = true;
-    for (std::size_t step = 0; step < steps && more_to_remove_; ++step) more_to_remove_ = store_->retain(now);
+    more_to_remove_ = store_->retain(now);
   }
   tell_state(JournalReport::State::ok, "");
   publish();
@@ -326,14 +326,14 @@ void Journal::write_turn() {
 
 void Journal::take_batch() {
   const std::lock_guard lock(mutex_);
-  const std::size_t count = std::min(queue_.size(), kMostPerCommit);
-  batch_.rows.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  const std::size_t most = std::min(queue_.size(), kMostPerCommit);
+  batch_.rows.reserve(most);
+  while (batch_.rows.size() < most && batch_.bytes < kMostBytesPerCommit) {
     batch_.bytes += sizeof(StoredRow) + queue_.front().json.size();
     batch_.rows.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
-  under_way_ = count;
+  under_way_ = batch_.rows.size();
   batch_.through = queue_.empty() ? told_ : batch_.rows.back().offset;
   // Those that begin before what is stored with them: in a later one they would come too late for a reader.
   const auto later = std::ranges::find_if(holes_, [this](const Hole& hole) { return hole.first > batch_.through; });

@@ -279,14 +279,15 @@ void Store::append(std::span<const StoredRow> rows, std::span<const Hole> holes,
 
 // ── Retention ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-bool Store::retain(Now now) {
+bool Store::retain(Now now, std::uint64_t room_for) {
   const std::int64_t older_than_us = now.wall_us - options_.retention.count();
   for (std::size_t table = 0; table < kTables; ++table)
     if (remove_oldest(table, older_than_us, now.wall_us)) return true;
   constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
   if (tables_[kQueries].bytes > options_.max_size / kQueriesShare) return remove_oldest(kQueries, kAny, kAny);
   const std::int64_t pages = database_.number("PRAGMA page_count"), free = database_.number("PRAGMA freelist_count");
-  const auto used = static_cast<std::uint64_t>((pages - free) * page_size_);
+  // With its indexes an event takes a quarter more than its text.
+  const auto used = static_cast<std::uint64_t>((pages - free) * page_size_) + room_for + room_for / 4;
   if (used > options_.max_size - options_.max_size / kSpareShare) {
     const std::int64_t event = database_.number("SELECT min(position) FROM events");
     const std::int64_t query = database_.number("SELECT min(position) FROM queries");

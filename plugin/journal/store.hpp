@@ -72,8 +72,8 @@ class Store {
   // One transaction. `rows` in the order of their offsets; `through`: see doc/journal.md.
   void append(std::span<const StoredRow> rows, std::span<const Hole> holes, std::uint64_t through);
   void end_epoch(Now now);
-  // One step of what retention asks for; true: there is more to be done.
-  bool retain(Now now);
+  // One step of what retention asks for, with room for so many bytes of events; true: there is more to be done.
+  bool retain(Now now, std::uint64_t room_for = 0);
 
   // Is the file that is open still the one at the path?
   [[nodiscard]] bool in_place() const noexcept;
