@@ -117,9 +117,11 @@ class Client:
     token: None sends no Authorization header; by default it is the one in named's token file.
     account: False for a client that close() shall not ask for its account.
     tls: an ssl.SSLContext.
+    source: the address that it connects from.
     """
 
-    def __init__(self, named, *, token="file", path="/ws", subprotocol=None, headers=None, account=True, tls=None):
+    def __init__(self, named, *, token="file", path="/ws", subprotocol=None, headers=None, account=True, tls=None,
+                 source=None):
         host, port = named.address
         self.events: list[dict] = []
         self.messages: list[dict] = []
@@ -140,16 +142,18 @@ class Client:
             token = named.token
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        self._socket = _run(self._connect(f"ws{'s' if tls else ''}://{host}:{port}{path}", headers, subprotocol, tls))
+        url = f"ws{'s' if tls else ''}://{host}:{port}{path}"
+        self._socket = _run(self._connect(url, headers, subprotocol, tls, source))
         self._reader = asyncio.run_coroutine_threadsafe(self._read(), _loop)
         if token is not None and "Authorization" in headers:
             self.wait_message("connection_established", "error", or_closed=True)
 
     @staticmethod
-    async def _connect(url, headers, subprotocol, tls):
+    async def _connect(url, headers, subprotocol, tls, source):
+        options = {"local_addr": (source, 0)} if source else {}
         return await websockets.connect(
             url, extra_headers=headers, subprotocols=[subprotocol] if subprotocol else None, compression=None,
-            max_size=None, ping_interval=None, open_timeout=10 * TIME_FACTOR, ssl=tls)
+            max_size=None, ping_interval=None, open_timeout=10 * TIME_FACTOR, ssl=tls, **options)
 
     async def _read(self):
         try:

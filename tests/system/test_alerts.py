@@ -3,24 +3,20 @@ to webhooks, and that DNS waits for none of it.
 """
 
 import base64
-import collections
 import hashlib
 import hmac
-import http.server
 import json
 import os
-import socketserver
 import ssl
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 from datetime import datetime
 
 from client import Client, reconfigured
-from harness import TIME_FACTOR, HarnessError, Named, Zone, free_port, wait_until
-from traffic import Asker
+from harness import TIME_FACTOR, HarnessError, Named, Zone, wait_until
+from traffic import Asker, Post, Receiver
 
 ZONES = {"example.com": Zone("www A 192.0.2.1"), "rpz.malware": Zone("*.bad.test CNAME .")}
 POLICY = 'response-policy { zone "rpz.malware"; } qname-wait-recurse no;'
@@ -277,69 +273,6 @@ class LadderTest(unittest.TestCase):
                 self.assertGreaterEqual(done["data"]["open_for_seconds"], 3)
                 self.assertEqual((4, 1, 1), tuple(state(admin)[key] for key in (
                     "escalated", "acknowledged", "occurrences")))
-
-
-Post = collections.namedtuple("Post", "path headers body")
-
-
-class Receiver:
-    """A receiver of webhooks: answers each post with the next of `answers`, then with 200; "hang" gives no answer until
-    close(). Refuses connections until it listens.
-    """
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            of = self.server.receiver
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            with of.lock:
-                of.posts.append(Post(self.path, self.headers, body))
-                answer = of.answers.pop(0) if of.answers else 200
-            if answer == "hang":
-                of.closing.wait()
-                return
-            self.send_response(answer)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_):
-            pass  # a connection that named ended
-
-    def __init__(self, answers=(), listens=True, tls: ssl.SSLContext | None = None):
-        self.answers, self.posts = list(answers), []
-        self.lock, self.closing = threading.Lock(), threading.Event()
-        self.tls, self.server = tls, None
-        self.port = free_port()
-        if listens:
-            self.listen()
-
-    def url(self, host: str = "127.0.0.1") -> str:
-        return f"http{'s' if self.tls else ''}://{host}:{self.port}/hook?key=a-secret-of-the-url"
-
-    def target(self, host: str = "127.0.0.1") -> str:
-        return self.url(host).split("/hook")[0]
-
-    def listen(self):
-        self.server = self.Server(("127.0.0.1", self.port), self.Handler)
-        self.server.receiver = self
-        if self.tls:  # the handshake comes with the first read, in the connection's own thread
-            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True,
-                                                      do_handshake_on_connect=False)
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.closing.set()
-        if self.server:
-            self.server.shutdown()
-            self.server.server_close()
 
 
 def signature(key: bytes, post: Post) -> str:

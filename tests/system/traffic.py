@@ -1,9 +1,13 @@
-"""Things around named that a test needs: a slow forwarder, load by dnsperf, a steady asker."""
+"""Things around named that a test needs: a slow forwarder, a receiver of webhooks, load by dnsperf, a steady asker."""
 
 from __future__ import annotations
 
+import collections
+import http.server
 import re
 import socket
+import socketserver
+import ssl
 import subprocess
 import threading
 import time
@@ -15,7 +19,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from harness import TIME_FACTOR, HarnessError, wait_until
+from harness import TIME_FACTOR, HarnessError, free_port, wait_until
 
 LONGEST_ANSWER_S = 1 * TIME_FACTOR  # what nothing that befalls the plugin may make a question wait
 
@@ -84,6 +88,69 @@ class Forwarder(Background):
         elif question.rdtype == dns.rdatatype.A:
             answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", "A", self.address))
         return answer.to_wire()
+
+
+Post = collections.namedtuple("Post", "path headers body")
+
+
+class Receiver:
+    """A receiver of webhooks: answers each post with the next of `answers`, then with 200; "hang" gives no answer until
+    close(). Refuses connections until it listens.
+    """
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            of = self.server.receiver
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with of.lock:
+                of.posts.append(Post(self.path, self.headers, body))
+                answer = of.answers.pop(0) if of.answers else 200
+            if answer == "hang":
+                of.closing.wait()
+                return
+            self.send_response(answer)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_):
+            pass  # a connection that named ended
+
+    def __init__(self, answers=(), listens=True, tls: ssl.SSLContext | None = None):
+        self.answers, self.posts = list(answers), []
+        self.lock, self.closing = threading.Lock(), threading.Event()
+        self.tls, self.server = tls, None
+        self.port = free_port()
+        if listens:
+            self.listen()
+
+    def url(self, host: str = "127.0.0.1") -> str:
+        return f"http{'s' if self.tls else ''}://{host}:{self.port}/hook?key=a-secret-of-the-url"
+
+    def target(self, host: str = "127.0.0.1") -> str:
+        return self.url(host).split("/hook")[0]
+
+    def listen(self):
+        self.server = self.Server(("127.0.0.1", self.port), self.Handler)
+        self.server.receiver = self
+        if self.tls:  # the handshake comes with the first read, in the connection's own thread
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True,
+                                                      do_handshake_on_connect=False)
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closing.set()
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
 
 
 class Load:
