@@ -1,10 +1,10 @@
 #include "plugin/hub/masker.hpp"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -35,33 +35,46 @@ struct Member {
   std::string_view inside = {};  // only as a member of this one
 };
 
-// Every member of an event that tells of a client.
+// Every member of an event that tells of a client, by the length of its name: each value of each event is looked up.
 constexpr Member kMembers[] = {
-    {"client", Holds::address},
-    {"clients", Holds::address},
-    {"client_address", Holds::address},
-    {"client_ip", Holds::address},
-    {"ip_address", Holds::address},
-    {"source_ip", Holds::address},
-    {"remote_address", Holds::address},
-    {"peer", Holds::address},
     {"ecs", Holds::address},
-    {"tsig_key", Holds::address},
     {"key", Holds::address, "actor"},
-    {"client_port", Holds::port},
-    {"before", Holds::if_address},
+    {"peer", Holds::address},
+    {"rule", Holds::rule},
     {"after", Holds::if_address},
     {"qname", Holds::name},
-    {"qnames", Holds::name},
-    {"query_name", Holds::name},
+    {"before", Holds::if_address},
+    {"client", Holds::address},
     {"domain", Holds::name},
-    {"rule", Holds::rule},
+    {"qnames", Holds::name},
+    {"clients", Holds::address},
     {"subject", Holds::rule},
+    {"tsig_key", Holds::address},
+    {"client_ip", Holds::address},
+    {"source_ip", Holds::address},
+    {"ip_address", Holds::address},
+    {"query_name", Holds::name},
+    {"client_port", Holds::port},
+    {"client_address", Holds::address},
+    {"remote_address", Holds::address},
 };
+constexpr std::size_t kLongestMember = kMembers[std::size(kMembers) - 1].key.size();
+static_assert(std::ranges::is_sorted(kMembers, {}, [](const Member& member) { return member.key.size(); }));
+
+// Where the members of each length begin.
+constexpr auto kByLength = [] {
+  std::array<std::uint8_t, kLongestMember + 2> begins{};
+  for (std::size_t length = 0; length < begins.size(); ++length)
+    for (const Member& member : kMembers) begins[length] += member.key.size() < length;
+  return begins;
+}();
 
 Holds held_by(std::string_view key, std::string_view inside) noexcept {
-  for (const Member& member : kMembers)
+  if (key.size() > kLongestMember) return Holds::nothing;
+  for (std::size_t i = kByLength[key.size()]; i < kByLength[key.size() + 1]; ++i) {
+    const Member& member = kMembers[i];
     if (member.key == key && (member.inside.empty() || member.inside == inside)) return member.holds;
+  }
   return Holds::nothing;
 }
 
@@ -101,19 +114,30 @@ std::string canonical_name(std::string_view name) {
 
 }  // namespace
 
-// 64 bits of HMAC-SHA256. `kind` keeps addresses and names apart.
+void Masker::FreeMac::operator()(evp_mac_ctx_st* mac) const noexcept {
+  EVP_MAC_CTX_free(mac);
+}
+
+// 64 bits of SipHash-2-4. `kind` keeps addresses and names apart.
 std::string Masker::hash(std::string_view kind, std::string_view what, Now now) {
+  if (!mac_) {
+    EVP_MAC* const siphash = EVP_MAC_fetch(nullptr, "SIPHASH", nullptr);
+    mac_.reset(siphash == nullptr ? nullptr : EVP_MAC_CTX_new(siphash));
+    EVP_MAC_free(siphash);
+    if (!mac_) throw std::runtime_error("OpenSSL has no SipHash");
+  }
   if (const std::int64_t day = now.wall_us / kDayUs; day != key_day_) {
     if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) throw std::runtime_error("no random bytes");
     key_day_ = day;
   }
-  std::string text(kind);
-  text += what;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
-           reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size) == nullptr)
-    throw std::bad_alloc();
+  const auto* const first = reinterpret_cast<const unsigned char*>(kind.data());
+  const auto* const then = reinterpret_cast<const unsigned char*>(what.data());
+  std::array<unsigned char, 16> digest{};
+  std::size_t size = 0;
+  if (EVP_MAC_init(mac_.get(), key_.data(), key_.size(), nullptr) != 1 ||
+      EVP_MAC_update(mac_.get(), first, kind.size()) != 1 || EVP_MAC_update(mac_.get(), then, what.size()) != 1 ||
+      EVP_MAC_final(mac_.get(), digest.data(), &size, digest.size()) != 1 || size < kHashBytes)
+    throw std::runtime_error("OpenSSL cannot hash");
   constexpr char kHex[] = "0123456789abcdef";
   std::string hashed(kHashBegins);
   for (std::size_t i = 0; i < kHashBytes; ++i) {
@@ -127,10 +151,10 @@ std::optional<std::string> Masker::address(std::string_view text, ClientAddressP
   if (how == ClientAddressPrivacy::none) return std::nullopt;
   if (how == ClientAddressPrivacy::full || text.empty() || is_hash(text)) return std::string(text);
   Network network;
-  if (!parse_network(text, network)) return hash("other", text, now);
+  if (!parse_network(text, network)) return hash("other/", text, now);
   unmap(network);
   if (how == ClientAddressPrivacy::prefix) return network_text(network_of_client(network));
-  return hash(std::to_string(network.family) + "/" + std::to_string(network.prefix), bytes_of(network), now);
+  return hash(std::to_string(network.family) + "/" + std::to_string(network.prefix) + "/", bytes_of(network), now);
 }
 
 std::optional<std::string> Masker::name(std::string_view text, QueryNamePrivacy how, Now now) {
@@ -140,7 +164,7 @@ std::optional<std::string> Masker::name(std::string_view text, QueryNamePrivacy 
     case QueryNamePrivacy::domain:
       return std::string(domain_of(text));
     case QueryNamePrivacy::hash:
-      if (!text.empty() && !is_hash(text)) return hash("name", canonical_name(text), now);
+      if (!text.empty() && !is_hash(text)) return hash("name/", canonical_name(text), now);
       break;
     case QueryNamePrivacy::none:
       return std::nullopt;
@@ -177,6 +201,8 @@ class Masker::Walk {
         copy(array ? parent : value, child, held);
       }
       out_.end();
+    } else if (holds == Holds::nothing) {
+      out_.add_copy(value.key(), value);
     } else if (value.kind() == Fields::Kind::text) {
       put(value.key(), value.text(), masked(parent, value, holds));
     } else if (hides_addresses() && (holds == Holds::port || (holds == Holds::address && value.key() == "client"))) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@
 #include "events/event.hpp"
 #include "plugin/clock.hpp"
 #include "plugin/hub/privacy.hpp"
+
+struct evp_mac_ctx_st;  // OpenSSL's
 
 namespace bindcast {
 
@@ -31,9 +34,13 @@ class Masker {
   class Walk;
   [[nodiscard]] std::string hash(std::string_view kind, std::string_view what, Now now);
 
+  struct FreeMac {
+    void operator()(evp_mac_ctx_st* mac) const noexcept;
+  };
+  std::unique_ptr<evp_mac_ctx_st, FreeMac> mac_;
   // Of hashes: in memory only, and another one each day (UTC), so that nobody can undo a hash by trying all addresses
   // once the day is over or named has ended.
-  std::array<unsigned char, 32> key_{};
+  std::array<unsigned char, 16> key_{};
   std::int64_t key_day_ = -1;
   Fields masked_;  // kept for its buffers
 };

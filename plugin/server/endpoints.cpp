@@ -38,7 +38,7 @@ void Server::serve_endpoints() {
   });
   exchanges_.serve("GET", "/api/v1/events", [this](HttpRequest&& request, const Reply& reply, Now now) {
     const auto user = user_of(request);
-    if (!user || !roles_.may(*user, Right::watch))
+    if (!user || !permitted(*user, Right::watch, request, now))
       reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
     else
       history_.take({.sight = roles_.sight(*user), .user = user->name}, request, reply, now);
@@ -46,9 +46,10 @@ void Server::serve_endpoints() {
   exchanges_.serve(
       "POST", "/api/v1/events",
       [this](HttpRequest&& request, const Reply& reply, Now now) {
-        if (const auto user = user_of(request))
+        if (const auto user = user_of(request)) {
+          (void)permitted(*user, Right::publish, request, now);  // the answer is theirs, in either case
           publish_requests_.take(*user, request, reply, now);
-        else
+        } else
           reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
       },
       PublishRequests::kMaxBody);
@@ -66,6 +67,12 @@ std::optional<User> Server::user_of(const HttpRequest& request, HttpAnswer* refu
     *refusal = outcome ? http_refusal(std::get<Rejection>(*outcome))
                        : http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token, or a login");
   return std::nullopt;
+}
+
+bool Server::permitted(const User& user, Right right, const HttpRequest& request, Now now) {
+  if (roles_.may(user, right)) return true;
+  audit_.refused({.user = user.name, .client = request.peer, .action = request.path, .subject = {}}, now);
+  return false;
 }
 
 Json Server::publishing_status() const {

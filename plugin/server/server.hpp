@@ -108,6 +108,8 @@ class Server {
   // Who sent it, by what it carries; nobody: nothing that is valid.
   // `refusal` is what he is to be answered then.
   [[nodiscard]] std::optional<User> user_of(const HttpRequest& request, HttpAnswer* refusal = nullptr);
+  // Else admins are told.
+  bool permitted(const User& user, Right right, const HttpRequest& request, Now now);
   int confirm_upgrade(lws* wsi);
   [[nodiscard]] std::optional<UpgradeRefusal> refusal_of_upgrade(lws* wsi) const;
   [[nodiscard]] static Offered offered_by_handshake(lws* wsi);

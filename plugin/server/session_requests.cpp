@@ -478,6 +478,7 @@ void Session::publish(const ClientMessage& message, Now now) {
   if (answer.refusal) {
     const Refusal& why = *answer.refusal;
     error(code_of(why.because), why.message, message.id, refusal_details_json(why), now);
+    if (why.because == RefusedBecause::not_permitted) note_refusal(message, {}, now);
     return;
   }
   reply("published", message, published_json(answer), now);

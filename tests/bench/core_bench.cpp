@@ -265,6 +265,39 @@ void record_to_hub(benchmark::State& state) {
 }
 BENCHMARK(record_to_hub);
 
+// The same where what tells of people is masked: for all, or for one of two viewers. 1: prefix and domain, 2: hashes.
+bindcast::PrivacyOptions privacy(std::int64_t which) {
+  using bindcast::ClientAddressPrivacy, bindcast::QueryNamePrivacy;
+  return which == 1 ? bindcast::PrivacyOptions{ClientAddressPrivacy::prefix, QueryNamePrivacy::domain}
+                    : bindcast::PrivacyOptions{ClientAddressPrivacy::hash, QueryNamePrivacy::hash};
+}
+
+void record_to_hub_masked(benchmark::State& state, bool for_all) {
+  const auto& all = records();
+  bindcast::Hub hub(stream(), kNow);
+  bindcast::Options options;
+  bindcast::Sight::Part part;
+  part.types.set();
+  (for_all ? options.privacy : part.privacy) = privacy(state.range(0));
+  hub.configure(options);
+  Keeper clear(""), masked("");
+  masked.sight = std::make_shared<const bindcast::Sight>(std::vector{part}, false);
+  hub.add_subscriber(clear);
+  if (!for_all) hub.add_subscriber(masked);
+  std::size_t at = 0;
+  Event event;
+  for (auto _ : state) {
+    write_event(event, all[at]);
+    hub.emit(std::move(event), kNow);
+    at = (at + 1) % all.size();
+  }
+  hub.remove_subscriber(clear);
+  if (!for_all) hub.remove_subscriber(masked);
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK_CAPTURE(record_to_hub_masked, for_all, true)->Arg(1)->Arg(2);
+BENCHMARK_CAPTURE(record_to_hub_masked, for_one_of_two, false)->Arg(1)->Arg(2);
+
 // ── Batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // As doc/protocol.md has it.

@@ -5,6 +5,7 @@ clear.
 import base64
 import hashlib
 import ipaddress
+import json
 import re
 import unittest
 
@@ -92,15 +93,25 @@ class RolesTest(unittest.TestCase):
         for _ in range(3):
             answer = bot.request("subscribe", {})
             self.assertEqual("PERMISSION_DENIED", answer["data"]["code"])
-        event = admin.wait_event("permission_denied", user="bot")
+        event = admin.wait_event("permission_denied", user="bot", action="subscribe")
         self.assertEqual(("subscribe", 1, "127.0.0.1"),
                          tuple(event["data"][key] for key in ("action", "count", "client")))
         with RawSocket(self.named) as raw:
             self.assertEqual(401, raw.http("/api/v1/status", {"Authorization": "Bearer bot"})[0])
+        self.assertEqual("127.0.0.1",
+                         admin.wait_event("permission_denied", user="bot", action="/api/v1/status")["data"]["client"])
+        event = {"type": "custom.x", "data": {}}
+        with RawSocket(self.named) as raw:
+            status, _ = raw.http("/api/v1/events", {"Authorization": "Bearer hal", "Content-Type": "application/json"},
+                                 "POST", json.dumps(event).encode())
+        self.assertEqual(403, status)
+        admin.wait_event("permission_denied", user="hal", action="/api/v1/events")
+        self.assertEqual("PERMISSION_DENIED", self.client("hal").request("publish", event)["data"]["code"])
+        admin.wait_event("permission_denied", user="hal", action="publish")
         answer = self.client("hal").request("subscribe", {"event_types": ["malware_blocked"]})
         self.assertEqual("PERMISSION_DENIED", answer["data"]["code"])
-        self.assertEqual("malware_blocked", admin.wait_event("permission_denied", user="hal")["data"]["subject"])
-        self.assertEqual(1, len(admin.of("permission_denied", user="bot")))
+        admin.wait_event("permission_denied", user="hal", action="subscribe", subject="malware_blocked")
+        self.assertEqual(1, len(admin.of("permission_denied", user="bot", action="subscribe")))
 
 
 class ReconfigurationTest(unittest.TestCase):
@@ -217,12 +228,18 @@ class PrivacyTest(unittest.TestCase):
             viewer.subscribe(event_types=["zone_created"])
             viewer.request("subscribe", {"event_types": ["audit_log"]})
         Client(named, token="wrong", source=DASHBOARD).close()
+        with Client(named, token="editor") as editor:
+            data = {"client": ASKER, "clients": [ASKER, {"at": RULED}], "actor": {"client": SUBNET, "key": UPDATE_KEY},
+                    "before": ASKER, "after": "nothing", "deeper": [{"qname": f"{LABEL}.example.com"}]}
+            answer = editor.request("publish", {"type": "custom.seen", "data": data,
+                                                "metadata": {"custom_fields": {"source_ip": ASKER}}})
+            assert answer["type"] == "published", answer
 
     def check(self, privacy: dict, expected: dict):
         """`expected`: the data of the query for LABEL, as far as it is not the same in any case."""
         receiver = self.enterContext(Receiver())
         yaml = {
-            "privacy": privacy, "auth": {"tokens": [token("viewer", "viewer")]},
+            "privacy": privacy, "auth": {"tokens": [token("viewer", "viewer"), token("editor", "publisher")]},
             "events": {"rpz": {"feeds": {"rpz.*": "malware"}, "repeat_window": "300ms"}},
             "retry": {"initial": "50ms", "attempts": 2},
             "escalation": [{"after": "0s", "webhook": {"url": receiver.url()}}],
@@ -238,6 +255,7 @@ class PrivacyTest(unittest.TestCase):
             for kind in ("authentication_failed", "permission_denied", "connection_closed"):
                 admin.wait_event(kind)
             admin.wait_event("malware_blocked", count=2)
+            self.assertEqual("nothing", admin.wait_event("custom.seen")["data"]["after"])
             of_label = admin.wait_event("dns_query_log")["data"]
             self.assertEqual(expected, {key: of_label[key] for key in ("client", "qname") if key in of_label})
             self.assertNotIn("client_port", of_label)
