@@ -94,6 +94,12 @@ bool Hub::admit(Event& event, Now now) {
   return passes;
 }
 
+EventRef Hub::as_masked_now(const EventRef& kept, Now now) {
+  if (masks_nothing(privacy_)) return kept;
+  auto copy = std::make_shared<Event>(*kept);
+  return masker_.mask(*copy, privacy_, now) ? copy : kept;
+}
+
 void Hub::stamp(Event& event, Now now) {
   if (event.timestamp_us == 0) event.timestamp_us = now.wall_us;
   if (event.source_service.empty()) event.source_service = identity_.service;

@@ -138,8 +138,12 @@ class Hub {
 
   // Is anybody interested in this type now? Kept up to date by subscriptions_changed.
   [[nodiscard]] bool wanted(EventType type) const noexcept { return wanted_[static_cast<std::size_t>(type)]; }
-  // For what is masked outside of events, or for one viewer.
+  // For what is masked for one viewer.
   [[nodiscard]] Masker& masker() noexcept { return masker_; }
+  // Does `privacy` mask anything?
+  [[nodiscard]] bool masks() const noexcept { return !masks_nothing(privacy_); }
+  // An event that was kept, as `privacy` has it now; that may have become stricter since. The same where nothing changes.
+  [[nodiscard]] EventRef as_masked_now(const EventRef& kept, Now now);
   [[nodiscard]] const RecentEvents& recent() const noexcept { return recent_; }
   [[nodiscard]] const StreamIdentity& identity() const noexcept { return identity_; }
   [[nodiscard]] std::uint64_t last_offset() const noexcept { return last_offset_; }

@@ -75,9 +75,10 @@ EventForms Escalations::forms_of(const EventRef& event, Now now) {
 void Escalations::perform(const Alerts::Action& action, Now now) {
   std::uint64_t clients = 0;
   if (action.sends()) {
-    EventForms forms = forms_of(action.event, now);
+    const EventRef event = hub_.as_masked_now(action.event, now);
+    EventForms forms = forms_of(event, now);
     ways_.each_session([&](Session& session) {
-      const auto clearness = session.look(*action.event);
+      const auto clearness = session.look(*event);
       if (!clearness) return;
       EventForms::Form& form = forms.masked(*clearness);
       const bool subscribed = session.subscribed_to(*form.event);
@@ -129,7 +130,8 @@ void Escalations::post(const Alerts::Action& action, std::size_t step, Now now) 
   set(data.get(), "step", std::uint64_t{step + 1});
   set(data.get(), "occurrences", action.occurrences);
   set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(action.open_for_us)));
-  const EncodedRef encoded = hub_.encoder().encode(*action.event, action.event);
+  const EventRef event = hub_.as_masked_now(action.event, now);
+  const EncodedRef encoded = hub_.encoder().encode(*event, event);
   json_error_t fault;
   set_json(data.get(), "event", parse_json(encoded->json(), JSON_ALLOW_NUL, fault));
   const WebhookPost made{.url = taken.webhook_url,
@@ -157,9 +159,11 @@ void Escalations::webhook_told(const WebhookOutcome& outcome, Now now) {
 void Escalations::welcome(Session& session, const Subscription* made, Now now) {
   std::vector<EncodedRef> meant;
   alerts_.for_each_open([&](const Alerts::Open& open) {
-    const auto clearness = session.look(*open.event);
-    if (open.given_up || !clearness) return;
-    EventForms forms = forms_of(open.event, now);
+    if (open.given_up) return;
+    const EventRef event = hub_.as_masked_now(open.event, now);
+    const auto clearness = session.look(*event);
+    if (!clearness) return;
+    EventForms forms = forms_of(event, now);
     EventForms::Form& form = forms.masked(*clearness);
     // By its role it got it when it came; by its subscription only now.
     const bool by_role = has_any_role(session, open.roles);

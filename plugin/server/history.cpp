@@ -127,7 +127,7 @@ void History::take(const PastViewer& viewer, const HttpRequest& request, const R
   std::bitset<kEventTypeCount> types;
   for (std::size_t i = 0; i < kEventTypeCount; ++i) types.set(i, wanted.covers(static_cast<EventType>(i)));
   const auto wish = std::make_shared<const HistoryWish>(std::move(wanted));
-  PastView::ask_for(asked, types, wish, viewer);
+  view_.ask_for(asked, types, wish, viewer);
   const auto answer = [this, wish, viewer, reply, now](PastPortion&& portion) {
     --under_way_;
     if (!portion.fault.empty()) {

@@ -16,10 +16,11 @@ KnownEvent::KnownEvent(const Event& event, const StreamIdentity& of, bool runnin
 }
 
 void PastView::ask_for(PastRequest& request, std::bitset<kEventTypeCount> types, std::shared_ptr<const PastWish> wish,
-                       const PastViewer& viewer) {
+                       const PastViewer& viewer) const {
   request.types = types & viewer.sight->types();
   request.wish = std::move(wish);
   request.sight = viewer.sight;
+  request.events = request.events || hub_.masks();
 }
 
 EncodedRef PastView::show(PastEvent& event, const PastWish& wish, const PastViewer& viewer, Now now) {
@@ -30,25 +31,34 @@ EncodedRef PastView::show(PastEvent& event, const PastWish& wish, const PastView
   };
   const bool clear = viewer.sight->clear_types().test(static_cast<std::size_t>(event.type));
   if (event.event && !viewer.sight->meant_for(viewer.user, *event.event)) return nullptr;
-  if (clear) return as_stored();  // the reader has looked whether it is wanted
-  if (!event.event) return nullptr;
-  const auto how = viewer.sight->look(*event.event, *event.stream);
+  EventRef seen = event.event ? hub_.as_masked_now(event.event, now) : nullptr;
+  bool changed = seen != event.event;
+  if (clear && !changed) return as_stored();  // the reader has looked whether it is wanted
+  if (!seen) return nullptr;
+  const auto how = viewer.sight->look(*seen, *event.stream);
   if (!how) return nullptr;
-  auto masked = std::make_shared<Event>(*event.event);
-  const bool changed = !masks_nothing(*how) && hub_.masker().mask(*masked, *how, now);
-  if (!wish.has(KnownEvent(*masked, *event.stream, event.of_this_epoch), true)) return nullptr;
+  if (!masks_nothing(*how)) {
+    auto masked = std::make_shared<Event>(*seen);
+    if (hub_.masker().mask(*masked, *how, now)) {
+      seen = std::move(masked);
+      changed = true;
+    }
+  }
+  if (!wish.has(KnownEvent(*seen, *event.stream, event.of_this_epoch), true)) return nullptr;
   if (!changed) return as_stored();
-  const bool for_one = !masked->target_user_id.empty();
-  const std::string_view json = written(*masked, event.stream);
-  return hub_.encoder().encoded(event.type, event.priority, for_one, offset, json, std::move(masked));
+  const bool for_one = !seen->target_user_id.empty();
+  const std::string_view json = written(*seen, event.stream);
+  return hub_.encoder().encoded(event.type, event.priority, for_one, offset, json, std::move(seen));
 }
 
 EncodedRef PastView::show(const EncodedRef& event, const PastWish& wish, const PastViewer& viewer, Now now) {
   const Event& e = *event->event;
   if (!viewer.sight->meant_for(viewer.user, e)) return nullptr;
-  const auto how = viewer.sight->look(e, hub_.identity());
+  const EventRef current = hub_.as_masked_now(event->event, now);
+  const auto how = viewer.sight->look(*current, hub_.identity());
   if (!how) return nullptr;
-  EventForms forms(hub_.encoder(), hub_.masker(), event, now);
+  EventForms forms = current == event->event ? EventForms(hub_.encoder(), hub_.masker(), event, now)
+                                             : EventForms(hub_.encoder(), hub_.masker(), *current, current, now);
   EventForms::Form& form = forms.masked(*how);
   return wish.has(KnownEvent(*form.event, hub_.identity(), true), true) ? forms.encoded(form) : nullptr;
 }

@@ -1,5 +1,6 @@
 // Past events as one viewer may see them: which, and how clearly (hub/sight.hpp). Everything of the past that is given
-// to anybody, by a replay or by the history, comes through here. Loop thread only.
+// to anybody, by a replay or by the history, comes through here. What was kept before the privacy of all became
+// stricter is shown as strictly. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -34,8 +35,8 @@ class PastView {
   PastView& operator=(const PastView&) = delete;
 
   // What is asked of the store for this viewer: types, wish, sight.
-  static void ask_for(PastRequest& request, std::bitset<kEventTypeCount> types, std::shared_ptr<const PastWish> wish,
-                      const PastViewer& viewer);
+  void ask_for(PastRequest& request, std::bitset<kEventTypeCount> types, std::shared_ptr<const PastWish> wish,
+               const PastViewer& viewer) const;
   // A stored event in the form in which the viewer sees it, or none when he does not, or does not want that form of it.
   // Of an earlier epoch its offset is 0.
   [[nodiscard]] EncodedRef show(PastEvent& event, const PastWish& wish, const PastViewer& viewer, Now now);

@@ -220,8 +220,8 @@ void Replay::ask(Now now) {
   request.generation = generation_;
   request.place = position_ ? std::nullopt : std::optional(since_);
   request.until = StreamPlace{.epoch = hub_.identity().epoch, .offset = hub_.last_offset()};
-  PastView::ask_for(request, wanted->types(), wanted, viewer);
-  request.events = queue_.packing().format == Format::cloudevents;
+  view_.ask_for(request, wanted->types(), wanted, viewer);
+  request.events = request.events || queue_.packing().format == Format::cloudevents;
   request.not_expired_us = now.wall_us;
   request.most_events = kMostPerPortion;
   request.tell_losses = true;

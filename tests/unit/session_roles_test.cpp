@@ -226,6 +226,36 @@ void a_change_of_roles_is_in_force_at_once(void**) {
   assert_int_equal(count(reconfigured(kRoles), "malware_blocked"), 1);
 }
 
+// Neither a replay nor an alert that comes again, nor a webhook, shows what was in clear when it happened.
+void a_stricter_privacy_holds_for_what_is_kept_too(void**) {
+  Options wanted = options();
+  wanted.escalation.push_back({.after = std::chrono::seconds(5),
+                               .roles = {},
+                               .repeat = false,
+                               .priority = {},
+                               .webhook_url = "http://127.0.0.1/",
+                               .webhook_secret_file = {}});
+  House house(wanted);
+  const auto admin = Client::admin(house);
+  admin->ask(subscribe(R"({"event_types":["malware_blocked"]})"));
+  emit_hit(house);
+  assert_int_equal(count(admin->read(), R"("client":"10.1.2.3")"), 1);
+  house.options.privacy = {ClientAddressPrivacy::prefix, QueryNamePrivacy::domain};
+  house.hub.configure(house.options);
+  for (int i = 0; i < 10; ++i) {
+    house.later(kSecond);
+    assert_true(shows_nothing_hidden(admin->read()));
+  }
+  assert_int_equal(house.posts.size(), 1);
+  assert_contains(house.posts[0].body, R"("client":"10.1.2.0/24")");
+  assert_true(shows_nothing_hidden({house.posts[0].body}));
+  const auto late = Client::admin(house);
+  late->say(subscribe(R"({"since":"e-000000000000","event_types":["malware_blocked"]})"));
+  const auto replayed = late->read();
+  assert_int_equal(count(replayed, R"("client":"10.1.2.0/24","qname":"example.com")"), 1);
+  assert_true(shows_nothing_hidden(replayed));
+}
+
 void an_event_for_one_user_reaches_that_user_and_admins(void**) {
   for (const Format format : {Format::plain, Format::json, Format::cloudevents}) {
     House house(options());
@@ -278,6 +308,7 @@ int main() {
       cmocka_unit_test(alerts_that_come_again_are_masked_too),
       cmocka_unit_test(who_does_not_see_an_alert_cannot_end_it),
       cmocka_unit_test(a_change_of_roles_is_in_force_at_once),
+      cmocka_unit_test(a_stricter_privacy_holds_for_what_is_kept_too),
       cmocka_unit_test(an_event_for_one_user_reaches_that_user_and_admins),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
