@@ -1,4 +1,4 @@
-"""The demo's inside: two name servers, traffic, and a live tail of events. Started by contrib/demo/demo.
+"""The demo's inside: two name servers, traffic, and `bindcast tail` at both. Started by contrib/demo/demo.
 
 It stands on the harness of the system tests, which knows how to run a named of one's own and clean up after it.
 """
@@ -6,10 +6,12 @@ It stands on the harness of the system tests, which knows how to run a named of 
 from __future__ import annotations
 
 import argparse
-import collections
+import contextlib
+import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -19,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/system"))
 
 import dns.exception  # noqa: E402
 
-from client import Client  # noqa: E402
 from harness import HarnessError, Named, Zone, wait_until  # noqa: E402
 from traffic import Forwarder  # noqa: E402
 
@@ -29,8 +30,7 @@ PHISHING = ["your-bank-login.test", "parcel-fee.test"]
 OUTSIDE = ["news.test", "weather.test", "video.test", "music.test", "failing.test"]
 CLIENTS = [f"127.0.0.{i}" for i in range(2, 12)]
 
-COLOURS = {"dns": "36", "security": "31;1", "system": "35", "user": "34", "health": "32", "error": "31"}
-SEVERITY_COLOURS = {"warning": "33", "error": "31", "critical": "31;1"}
+TOOL = os.environ["BINDCAST_TOOL"]
 
 
 def names(labels: list[str]) -> str:
@@ -132,47 +132,40 @@ class Traffic:
             yield lambda: primary.rndc("delzone", f"customer{turn}.example")
 
 
-def summary_of(event: dict) -> str:
-    data = event["data"]
-    kind = event["type"]
-    if kind.startswith("dns_query") or kind.endswith("_blocked"):
-        text = f"{data.get('client', '')} {data.get('qname')} {data.get('qtype')} {data.get('rcode', 'dropped')}"
-        if "latency_us" in data:
-            text += f" {data['latency_us'] / 1000:.1f} ms"
-        if "policy_zone" in data:
-            text += f" by {data['policy_zone']}: {data['action']}"
-        return text
-    if kind.startswith("record_"):
-        before, after = (",".join(data[side]["rdata"]) if side in data else "" for side in ("before", "after"))
-        return f"{data.get('name', data.get('zone'))} {data.get('rtype', '')} {before} → {after}"
-    parts = [f"{key}={value}" for key, value in data.items() if not isinstance(value, (dict, list)) and key != "view"]
-    return " ".join(parts)[:140]
+class Tail:
+    """bindcast tail at one of the servers, its lines on our own output."""
+
+    def __init__(self, named: Named, label: str):
+        command = [TOOL, "tail", *access_to(named), "--label", f"{label:<9}"]
+        # It ends with us, whatever ends us.
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *command])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait()
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
 
 
-def show(source: str, event: dict, colour: bool):
-    code = SEVERITY_COLOURS.get(event["severity"]) or COLOURS.get(event["category"], "0")
-    kind = f"{event['type']:<22}"
-    if colour:
-        kind = f"\x1b[{code}m{kind}\x1b[0m"
-    print(f"{event['timestamp'][11:23]} {source:<9} {kind} {summary_of(event)}", flush=True)
+def access_to(named: Named) -> list[str]:
+    host, port = named.address
+    return ["--url", f"ws://{host}:{port}", "--token-file", str(named.token_file)]
 
 
-def tail(clients: dict[str, Client], ends: float | None) -> collections.Counter:
-    """Shows events until the time is over or Ctrl-C; returns how many of each type there were."""
-    counts: collections.Counter = collections.Counter()
-    colour = sys.stdout.isatty()
-    try:
+def wait_for_the_end(tails: list[Tail], ends: float | None):
+    """Until the time is over, or Ctrl-C, which the tails get as well."""
+    with contextlib.suppress(KeyboardInterrupt):
         while ends is None or time.monotonic() < ends:
-            for source, client in clients.items():
-                if client.closed:
-                    raise HarnessError(f"the {source} closed the connection ({client.close_code})")
-                for event in client.take_events():
-                    counts[event["type"]] += 1
-                    show(source, event, colour)
-            time.sleep(0.05)
-    except KeyboardInterrupt:
-        print()
-    return counts
+            if any(tail.ended() for tail in tails):
+                raise HarnessError("bindcast tail has ended")
+            time.sleep(0.1)
+    # From here on all is cleaned up; a second Ctrl-C must not keep it from that.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def run(arguments) -> int:
@@ -181,27 +174,20 @@ def run(arguments) -> int:
         with make_secondary(primary) as secondary:
             wait_until(lambda: secondary.query("www.example.com").answer, "the secondary's first transfer", 30)
             host, listening = primary.address
+            access = " ".join(access_to(primary))
             print(f"named       127.0.0.1 port {primary.port} (try: dig @127.0.0.1 -p {primary.port} www.example.com)")
             print(f"Bindcast    ws://{host}:{listening}/ws")
             print(f"token       {primary.token}")
-            print(f"status      curl -H 'Authorization: Bearer {primary.token}' http://{host}:{listening}/api/v1/status")
+            print(f"more        {TOOL} top {access}")
+            print(f"            {TOOL} status {access}")
             print(f"log         {primary.log_file}")
             print("Ctrl-C ends it.\n", flush=True)
-            clients = {"primary": Client(primary), "secondary": Client(secondary)}
-            for client in clients.values():
-                client.subscribe()
-            ends = None if arguments.seconds is None else time.monotonic() + arguments.seconds
-            with Traffic(primary, secondary, arguments.rate):
-                counts = tail(clients, ends)
-                # From here on all is cleaned up; a second Ctrl-C must not keep it from that.
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            for client in clients.values():
-                client.close()
-    print("\nEvents by type")
-    for kind, count in counts.most_common():
-        print(f"{count:8} {kind}")
-    return 0 if counts else 1
+            with Tail(primary, "primary") as first, Tail(secondary, "secondary") as second:
+                with Traffic(primary, secondary, arguments.rate):
+                    ends = None if arguments.seconds is None else time.monotonic() + arguments.seconds
+                    wait_for_the_end([first, second], ends)
+            print()
+            return subprocess.run([TOOL, "status", *access_to(primary)], check=False).returncode
 
 
 def main() -> int:
