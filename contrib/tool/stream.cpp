@@ -107,7 +107,7 @@ void Stream::give_up() const {
     throw Failure(Exit::unauthenticated, no_admission(error_, network_.server()));
   if (status != 0 && status != 101) why = "no Bindcast answers here (HTTP " + std::to_string(status) + ")";
   // Where there was a word of the server's, it was reached, and said no.
-  throw Failure(error_.empty() ? Exit::unreachable : Exit::refused, network_.server().url + ": " + why);
+  throw Failure(error_.empty() && code == 0 ? Exit::unreachable : Exit::refused, network_.server().url + ": " + why);
 }
 
 void Stream::take(std::string text) {

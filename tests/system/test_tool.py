@@ -1,5 +1,6 @@
 """bindcast, the command line tool, against the real named: what it shows, how it ends, and what it survives."""
 
+import asyncio
 import contextlib
 import ctypes
 import ctypes.util
@@ -20,8 +21,12 @@ import termios
 import threading
 import unittest
 import urllib.parse
+import zlib
 from pathlib import Path
 
+import websockets
+
+import client
 from client import Client, watching
 from harness import ROOT, TIME_FACTOR, HarnessError, Named, Zone, free_port, wait_until
 from traffic import Asker, Background
@@ -233,11 +238,12 @@ class TailTest(unittest.TestCase):
             self.assertNotIn("\x1b", in_terminal(*show, named=self.named, **variables))
 
 
-def in_terminal(*arguments, named, keys=b"", until=None, size=(24, 80), **more) -> str:
+def in_terminal(*arguments, named=None, address=None, keys=b"", until=None, size=(24, 80), **more) -> str:
     """What the tool writes to a terminal, to its end; `until(text)`: then `keys` are typed."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-    command = [TOOL, arguments[0], "--url", url(named), "--token-file", named.token_file, *arguments[1:]]
+    access = ["--url", address] if address else ["--url", url(named), "--token-file", named.token_file]
+    command = [TOOL, arguments[0], *access, *arguments[1:]]
     process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=subprocess.PIPE, close_fds=True,
                                env=environment(**{"TERM": "xterm", **more}))
     os.close(slave)
@@ -561,6 +567,124 @@ class TopTest(unittest.TestCase):
         rate, name_rate = map(float, re.search(r"queries/s ([\d.]+) .*asked\.example\.com ([\d.]+)/s", line).groups())
         self.assertGreater(rate, 5)
         self.assertGreater(name_rate, 5)
+
+
+class WebSocketServer:
+    """A server of the test's own that lets everybody in, and to each subscription sends the frames it was given."""
+
+    def __init__(self, *frames, close_code=None):
+        self._frames, self._close_code = frames, close_code
+        self.asked: list[dict] = []
+        self.connections = 0
+        self.close_codes: list[int] = []
+
+    def __enter__(self):
+        async def serve():
+            return await websockets.serve(self._client, "127.0.0.1", 0, subprotocols=["bindcast.v1.deflate"],
+                                          compression=None, max_size=None)
+        self._server = on_loop(serve())
+        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_):
+        async def end():
+            self._server.close()
+            await self._server.wait_closed()
+        on_loop(end())
+
+    async def _client(self, socket_):
+        self.connections += 1
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await self._serve(socket_)
+        self.close_codes.append(socket_.close_code)
+
+    async def _serve(self, socket_):
+        await socket_.send(json.dumps({"type": "connection_established", "data": {"epoch": "abc", "offset": 5}}))
+        async for text in socket_:
+            message = json.loads(text)
+            self.asked.append(message)
+            if message["type"] == "subscribe":
+                await socket_.send(json.dumps({"type": "subscription_updated", "reply_to": message["id"], "data": {}}))
+                for frame in self._frames:
+                    await socket_.send(frame)
+                if self._close_code:
+                    await socket_.close(self._close_code)
+
+    def subscriptions(self) -> list[dict]:
+        return [message["data"] for message in list(self.asked) if message["type"] == "subscribe"]
+
+
+def event(number: int, data: dict, **more) -> dict:
+    return {"id": f"abc-{number:012}", "type": "custom.x", "category": "custom", "severity": "info",
+            "timestamp": "2026-11-23T14:02:11.031415Z", "data": data, **more}
+
+
+class HostileServerTest(unittest.TestCase):
+    EVIL = {"text": "\x1b]0;title\x07 \x9b31m \u202egpj \x00 \u2066 \ufeff", "\x1b[2J": ["\x9b", {"\x85": "\u2028"}],
+            "long": "x" * 100_000}
+
+    def test_what_others_wrote_is_shown_and_does_nothing(self):
+        evil = event(1, self.EVIL, type="\x1b[5m", severity="\x1b[7m", timestamp="\x1b[8m")
+        raw = json.dumps(evil, ensure_ascii=False, separators=(",", ":"))
+        gap = {"type": "gap", "timestamp": "\x9b", "data": {"reason": "\x1b", "count": 1, "by_type": {"\x1b": 1}}}
+        with WebSocketServer(raw, json.dumps(gap, ensure_ascii=False), json.dumps(event(2, {}))) as server:
+            shown = run("tail", "--url", server.url, "--count", "2")
+            self.assertEqual(OK, shown.returncode, shown.stderr)
+            self.assertRegex(shown.stdout, r"^[\x20-\x7e\n]+$")
+            self.assertEqual(3, shown.stdout.count("\n"))
+            wait_until(lambda: server.close_codes == [1000], "a close frame, in order")
+            self.assertIn(r"\x1b]0;title\x07 \x9b31m \u{202e}gpj \x00", shown.stdout)
+            # For another program the very bytes; for a terminal the same in escapes.
+            self.assertEqual(raw, run("tail", "--url", server.url, "--json", "--count", "1").stdout.rstrip("\n"))
+            text = in_terminal("tail", "--json", "--count", "1", address=server.url)
+            self.assertRegex(text, r"^[\x20-\x7e]+\r\n$")
+            self.assertEqual(evil, json.loads(text))
+
+    def test_what_is_no_message(self):
+        packed = zlib.compress(json.dumps({"type": "batched_events", "events": [event(n, {"n": n}) for n in (1, 2)]}).encode())
+        frames = ("no JSON", "[]", "3", "{}", "[" * 100_000, '{"type":3}', '{"type":"batched_events","events":3}',
+                  '{"type":"batched_events","events":[3,[],{}]}', '{"type":"gap"}', '{"type":"error"}', packed,
+                  json.dumps(event(3, {"n": 3})))
+        with WebSocketServer(*frames) as server:
+            for how in ((), ("--json",)):
+                done = run("tail", "--url", server.url, "--filter", "has n", "--count", "6", *how)
+                self.assertEqual(OK, done.returncode, done.stderr)
+                self.assertIn("n=3" if not how else '"n": 3', done.stdout.splitlines()[-1])
+            self.assertEqual(OK, run("top", "--url", server.url, "--for", "1.5").returncode)
+
+    def test_frames_that_cannot_be_unpacked(self):
+        """The connection is made again, and memory is bounded."""
+        bomb = zlib.compressobj(9)
+        bomb = b"".join(bomb.compress(bytes(1 << 20)) for _ in range(200)) + bomb.flush()
+        for frame, why in ((b"no zlib", "not compressed as it should be"), (bomb, "not compressed as it should be"),
+                           (zlib.compress(b"{}")[:-3], "not compressed as it should be")):
+            with WebSocketServer(frame) as server, Running("tail", "--url", server.url) as tail:
+                tail.wait_error(why)
+                wait_until(lambda: server.connections >= 2, "another connection")
+                memory = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{tail.process.pid}/status").read_text()).group(1))
+                self.assertLess(memory, 300 * 1024)
+                self.assertEqual(OK, tail.end())
+
+    def test_connecting_again_asks_for_what_was_missed_once(self):
+        """From the last event on, and not from a repetition of one before; with growing pauses."""
+        frames = [json.dumps(event(n, {})) for n in (7, 8)] + [json.dumps(event(6, {}, metadata={"attempt": 2}))]
+        with WebSocketServer(*frames, close_code=1001) as server, Running("tail", "--url", server.url) as tail:
+            wait_until(lambda: len(server.subscriptions()) >= 4, "the fourth connection")
+            self.assertEqual([None] + ["abc-000000000008"] * 3, [data.get("since") for data in server.subscriptions()[:4]])
+            self.assertEqual(OK, tail.end())
+        with WebSocketServer(close_code=1001) as server, Running("tail", "--url", server.url) as tail:
+            wait_until(lambda: len(server.subscriptions()) >= 2, "the second connection")
+            self.assertEqual([None, "abc-5"], [data.get("since") for data in server.subscriptions()[:2]])
+            self.assertEqual(OK, tail.end())
+
+    def test_close_codes_that_mean_no(self):
+        for code, ends in ((4401, UNAUTHENTICATED), (4403, UNAUTHENTICATED), (4409, REFUSED), (1008, REFUSED)):
+            with WebSocketServer(close_code=code) as server:
+                self.assertEqual(ends, run("tail", "--url", server.url).returncode, code)
+
+
+def on_loop(coroutine):
+    return asyncio.run_coroutine_threadsafe(coroutine, client._loop).result(15 * TIME_FACTOR)
 
 
 class Answering(http.server.BaseHTTPRequestHandler):
