@@ -26,6 +26,7 @@
 #include "plugin/publish/publishing.hpp"
 #include "plugin/publish/turns.hpp"
 #include "plugin/server/acceptor.hpp"
+#include "plugin/server/certificate.hpp"
 #include "plugin/server/escalations.hpp"
 #include "plugin/server/exchanges.hpp"
 #include "plugin/server/history.hpp"
@@ -147,10 +148,10 @@ class Server {
   History history_;
   SessionShared shared_;
   Exchanges exchanges_;
+  Certificate certificate_;
   lws_context* context_ = nullptr;
   lws_vhost* plain_ = nullptr;
   lws_vhost* encrypted_ = nullptr;
-  TlsOptions tls_;                 // in force since the start
   std::size_t sockets_ = 0;        // that libwebsockets has, WebSockets or not
   std::vector<lws*> handshaking_;  // of them those that are no WebSockets, oldest first; without those that are killed
   std::vector<Listener> listeners_;
