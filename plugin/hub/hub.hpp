@@ -140,6 +140,7 @@ class Hub {
   [[nodiscard]] bool wanted(EventType type) const noexcept { return wanted_[static_cast<std::size_t>(type)]; }
   // For what is masked for one viewer.
   [[nodiscard]] Masker& masker() noexcept { return masker_; }
+  [[nodiscard]] const PrivacyOptions& privacy() const noexcept { return privacy_; }
   // Does `privacy` mask anything?
   [[nodiscard]] bool masks() const noexcept { return !masks_nothing(privacy_); }
   // An event that was kept, as `privacy` has it now; that may have become stricter since. The same where nothing changes.

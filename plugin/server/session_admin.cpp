@@ -13,14 +13,22 @@ constexpr std::size_t kLongestBroadcast = 4000;  // bytes
 
 }  // namespace
 
-Json Session::connection_json(Now now) const {
+Json Session::connection_json(const Session& asking, Now now) const {
   Json entry(json_object());
   json_t* o = entry.get();
   set(o, "user", user_->name);
   Json roles(json_array());
   for (const std::string& role : user_->roles) append(roles.get(), json_text(role));
   set_json(o, "roles", std::move(roles));
-  set(o, "client", peer_);
+  // As clearly as the event of its coming would tell it.
+  Event came = make_event(EventType::connection_established);
+  came.data.add("client", peer_);
+  Hub& hub = shared_.hub;
+  hub.masker().mask(came, hub.privacy(), now);
+  if (const auto clearness = asking.look(came)) {
+    hub.masker().mask(came, *clearness, now);
+    if (const auto client = came.data.find("client")) set(o, "client", client.text());
+  }
   set(o, "known_by", to_text(credential_.kind));
   set(o, "subprotocol", subprotocol_of(format_));
   set(o, "connected_seconds", static_cast<std::uint64_t>((now.mono_us - admitted_us_) / 1'000'000));
@@ -37,7 +45,7 @@ void Session::tell_connections(const ClientMessage& message, Now now) {
   std::uint64_t total = 0;
   shared_.each_session([&](Session& session) {
     if (session.closing()) return;
-    if (++total <= kMostConnectionsTold) append(list.get(), session.connection_json(now));
+    if (++total <= kMostConnectionsTold) append(list.get(), session.connection_json(*this, now));
   });
   Json answer(json_object());
   set(answer.get(), "total", total);

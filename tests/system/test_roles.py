@@ -265,6 +265,9 @@ class PrivacyTest(unittest.TestCase):
             late = self.enterContext(Client(named, account=False))
             late.subscribe_from_start()
             late.wait_event("malware_blocked")
+            with Client(named, token="viewer", source=DASHBOARD, account=False):
+                connections = admin.request("get_connections")["data"]["connections"]
+            self.assertIn("viewer", [connection["user"] for connection in connections])
             for kind in ("get_status", "get_statistics", "get_subscriptions"):
                 admin.request(kind, {"channels": True})
             with RawSocket(named) as raw:
