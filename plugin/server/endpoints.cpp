@@ -46,11 +46,13 @@ void Server::serve_endpoints() {
   exchanges_.serve(
       "POST", "/api/v1/events",
       [this](HttpRequest&& request, const Reply& reply, Now now) {
-        if (const auto user = user_of(request)) {
+        HttpAnswer refusal;
+        if (const auto user = user_of(request, &refusal)) {
           (void)permitted(*user, Right::publish, request, now);  // the answer is theirs, in either case
           publish_requests_.take(*user, request, reply, now);
-        } else
-          reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
+        } else {
+          reply(std::move(refusal));
+        }
       },
       PublishRequests::kMaxBody);
   for (const std::string_view path : kWebSocketPaths)

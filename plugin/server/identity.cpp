@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/roles.hpp"
 #include "plugin/server/passwords.hpp"
 #include "plugin/server/secret.hpp"
 
 namespace bindcast {
 
 namespace {
-
-constexpr std::string_view kBuiltInRoles[] = {"admin", "operator", "viewer", "publisher"};
 
 Admission admitted(User user, Credential::Kind kind) {
   Admission admission{.user = std::move(user), .credential = {}};
@@ -70,8 +69,8 @@ void Identity::configure(const Options& options, Now now) {
 
 void Identity::take(const Options& options) {
   const std::vector<UserOptions> before = std::exchange(options_, options.auth).users;
-  roles_ = {std::begin(kBuiltInRoles), std::end(kBuiltInRoles)};
-  for (const auto& [name, role] : options.roles) roles_.insert(name);
+  roles_.clear();
+  for (const auto& [name, role] : roles_in_force(options)) roles_.insert(name);
   addresses_.configure(options_.lockout);
   users_.configure(options_.lockout);
   jwt_.configure(options_.jwt);

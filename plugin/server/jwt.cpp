@@ -16,7 +16,6 @@ namespace bindcast {
 
 namespace {
 
-constexpr int kTicksBetweenLooks = 2;
 constexpr std::size_t kMaxUserBytes = 128;
 constexpr double kMostSeconds = 1e11;  // in the year 5138
 
@@ -112,8 +111,7 @@ void JwtVerifier::configure(const JwtOptions& options) {
 }
 
 void JwtVerifier::tick() {
-  if (options_.algorithms.empty() || ++ticks_ % kTicksBetweenLooks != 0) return;
-  if (!(stamp_of(options_.key) == stamp_)) read_key();
+  if (!options_.algorithms.empty() && !(stamp_of(options_.key) == stamp_)) read_key();
 }
 
 void JwtVerifier::read_key() {

@@ -52,7 +52,6 @@ class JwtVerifier {
   FileStamp stamp_;  // of the file when it was read
   std::string said_;
   std::uint64_t generation_ = 0;
-  int ticks_ = 0;
 };
 
 }  // namespace bindcast

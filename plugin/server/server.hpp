@@ -45,7 +45,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   void start();
-  // Listeners that are gone are closed, connections stay. A change of server.tls is in force after a restart.
+  // Listeners that are gone are closed, connections stay. A change of server.tls is in force for new connections.
   void apply(const Options& options);
   void tick(Now now);  // once a second
   void loop_was_busy(std::int64_t us) noexcept { channels_.loop_was_busy(us); }
@@ -106,8 +106,7 @@ class Server {
   static constexpr std::string_view kWebSocketPaths[] = {"/ws", "/api/websocket/ws"};
 
   void serve_endpoints();
-  // Who sent it, by what it carries; nobody: nothing that is valid.
-  // `refusal` is what he is to be answered then.
+  // Who sent it, by what it carries; nobody: nothing that is valid, and `refusal` is what is to be answered.
   [[nodiscard]] std::optional<User> user_of(const HttpRequest& request, HttpAnswer* refusal = nullptr);
   // Else admins are told.
   bool permitted(const User& user, Right right, const HttpRequest& request, Now now);

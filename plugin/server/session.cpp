@@ -289,7 +289,8 @@ void Session::receive(std::string_view text, Now now) {
     return;
   }
   if (!admitted() && message.type != "authenticate") {
-    offend("AUTH_FAILED", "authenticate first: {\"type\":\"authenticate\",\"data\":{\"token\":\"…\"}}", now);
+    offend("AUTH_FAILED", "authenticate first: {\"type\":\"authenticate\",\"data\":{\"token\":\"…\"}}", now,
+           message.id);
     return;
   }
   handle(message, now);

@@ -190,7 +190,7 @@ class Logins(unittest.TestCase):
             self.assertEqual(vic.wait_closed(), 4403)
             vic.close()
             self.assertEqual(status_of(named, **cookie), 401)
-            admin.wait_event("audit_log", user="admin", action="disconnect_user", target="vic")
+            admin.wait_event("audit_log", user="admin", action="disconnect_user", subject="vic")
 
 
 class Tokens(unittest.TestCase):

@@ -3,6 +3,8 @@
 
 #include "session_house.hpp"
 
+#include "plugin/server/secret.hpp"
+
 #include <algorithm>
 
 #include "config/load.hpp"
