@@ -117,6 +117,16 @@ def urls() -> Iterator[str | bytes]:
     yield from (text for text in literals('tests/unit/webhooks_test.cpp') if '://' in text)
 
 
+def jwts() -> Iterator[str | bytes]:
+    """'=': the claims of a signed token, '~': the header of one."""
+    for text in literals('tests/unit/jwt_test.cpp'):
+        if text.startswith('{'):
+            yield '~' + text if '"alg"' in text else '=' + text
+        elif text.startswith('"'):
+            yield '={"realm":{"roles":["a",1]},"sub":"ann","iss":"x","aud":["y"],"exp":1795442600,' + text + '}'
+    yield 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4iLCJleHAiOjE3OTU0NDI2MDB9.c2lnbmF0dXJl'
+
+
 def json() -> Iterator[str | bytes]:
     yield from (text for text in literals('tests/unit/json_test.cpp') if text.startswith('{'))
     yield '{"a":1,"b":[true,null,1.5e3,"\\u00e9\\n"],"c":{"d":{}}}'
@@ -160,10 +170,11 @@ def diffs() -> Iterator[bytes]:
 TARGETS = {'yaml': (yaml, 'config/options_table.cpp config/entry_tables.cpp config/values.cpp'),
            'filter': (filters, 'events/filter_lexer.cpp events/filter_terms.cpp events/types.def'),
            'messages': (messages, 'plugin/server/session_requests.cpp plugin/server/session.cpp'),
-           'http': (http, 'plugin/server/http.cpp'),
+           'http': (http, 'plugin/server/upgrade.cpp plugin/server/exchanges.cpp'),
            'parameters': (lambda: iter(['config "/etc/bind/bindcast.yaml";']), 'shim/bind9/parameters.c'),
            'url': (urls, 'config/webhook_url.cpp'),
            'json': (json, ''),
+           'jwt': (jwts, 'plugin/server/jwt.cpp'),
            'records': (lambda: noise(60, 700), ''),
            'diff': (diffs, '')}
 
