@@ -113,6 +113,22 @@ def http() -> Iterator[str | bytes]:
     yield stranger + b'\x1e' + frame(b'{"type":"authenticate","data":{"token":"TOKEN"}}') + frames[0]
 
 
+def publish() -> Iterator[str | bytes]:
+    said = [text for test in ('published_event', 'publishing') for text in literals(f'tests/unit/{test}_test.cpp')
+            if text.startswith('{') and '"type"' in text]
+    said = [text.replace('\n', ' ') for text in said]
+    yield from said
+    yield from ('!cloud\n' + text for text in said if 'specversion' in text)
+    for user in ('!admin', '!job', '!other'):
+        yield '\n'.join([user, *said[::3], '!later 1500', *said[::3]])
+    step = '{"type":"import_%s","data":{"done":%d,"total":9},"metadata":{"correlation_id":"c"},"id":"%d"}'
+    for pause in ('!later 100', '!later 700', '!later 19900', '!host 3'):
+        lines = [step % ('started', 0, 0), *(step % ('progress', n, n) for n in range(1, 6)),
+                 step % ('completed', 9, 9)]
+        yield f'\n{pause}\n'.join([*lines, step % ('progress', 1, 10), step % ('started', 0, 11), '!later 30000'])
+    yield '!key k-1\n{"type":"custom.x"}\n!key k-1\n{"type":"custom.y"}\n!later 99999\n!key k-1\n{"type":"custom.x"}'
+
+
 def urls() -> Iterator[str | bytes]:
     yield from (text for text in literals('tests/unit/webhooks_test.cpp') if '://' in text)
 
@@ -170,6 +186,8 @@ def diffs() -> Iterator[bytes]:
 TARGETS = {'yaml': (yaml, 'config/options_table.cpp config/entry_tables.cpp config/values.cpp'),
            'filter': (filters, 'events/filter_lexer.cpp events/filter_terms.cpp events/types.def'),
            'messages': (messages, 'plugin/server/session_requests.cpp plugin/server/session.cpp'),
+           'publish': (publish, 'plugin/publish/published_event.cpp plugin/publish/bulk_operations.cpp '
+                                'events/types.def'),
            'http': (http, 'plugin/server/upgrade.cpp plugin/server/exchanges.cpp'),
            'parameters': (lambda: iter(['config "/etc/bind/bindcast.yaml";']), 'shim/bind9/parameters.c'),
            'url': (urls, 'config/webhook_url.cpp'),
