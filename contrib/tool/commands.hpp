@@ -33,6 +33,7 @@ struct HistoryOptions {
   Access access;
   Selection selection;
   std::string since, until;  // an id or a time
+  std::string order;         // newest or oldest first; empty: the server's own
   std::uint64_t limit = 100;
   bool json = false, no_color = false;
 };

@@ -31,6 +31,7 @@ std::string query_of(const HistoryOptions& options) {
   add("type", joined(options.selection.types));
   add("category", joined(options.selection.categories));
   add("filter", options.selection.filter);
+  add("order", options.order);
   return query;
 }
 

@@ -96,6 +96,9 @@ void add_history(CLI::App& app) {
       ->type_name("ID|TIME");
   command.add_option("--until", options->until, "Only what came up to this id, or before this time")
       ->type_name("ID|TIME");
+  command.add_option("--order", options->order, "Which come first: newest, or oldest")
+      ->type_name("ORDER")
+      ->check(CLI::IsMember({"newest", "oldest"}));
   command.add_option("-n,--limit", options->limit, "At most so many")->type_name("N")->capture_default_str();
   command.add_flag("--json", options->json, "Write events as JSON lines, as the server sends them");
   command.add_flag("--no-color", options->no_color, "No colours, on a terminal either");

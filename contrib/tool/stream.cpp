@@ -18,13 +18,18 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr RetryOptions kRetry{.acknowledge = {}, .initial = 250ms, .factor = 2, .max = 15s, .attempts = 0};
+constexpr std::size_t kMostAhead = 200;
 constexpr auto kStands = 5s;  // a connection that lasted so long was no failed attempt
 
 // Close codes that another attempt would only get again.
 constexpr int kPolicyViolation = 1008, kBadToken = 4401, kNotPermitted = 4403, kNoAuthentication = 4408,
               kReplaced = 4409;
 
-// Of an id "<epoch>-<offset>"; 0 when it has none.
+// Of an id "<epoch>-<offset>".
+std::string_view epoch_of(std::string_view id) {
+  return id.substr(0, id.find('-'));
+}
+// 0 when it has none.
 std::uint64_t offset_of(std::string_view id) {
   const std::string_view digits = id.substr(std::min(id.find('-') + 1, id.size()));
   std::uint64_t offset = 0;
@@ -75,10 +80,12 @@ void Stream::turn() {
 }
 
 std::optional<Message> Stream::next() {
-  if (messages_.empty()) return std::nullopt;
-  Message message = std::move(messages_.front());
-  messages_.pop_front();
-  return message;
+  while (!messages_.empty()) {
+    Message message = std::move(messages_.front());
+    messages_.pop_front();
+    if (message.kind != Message::Kind::event || is_news(message.json.get())) return message;
+  }
+  return std::nullopt;
 }
 
 // The connection is no more. What the server remembers is asked for when there is another one.
@@ -123,11 +130,9 @@ void Stream::take(std::string text) {
     const auto slices = list_members(text, "events");
     for (std::size_t i = 0; i < std::min(slices.size(), json_array_size(events)); ++i) {
       json_t* event = json_array_get(events, i);
-      note_position(text_member(event, "id"));
       messages_.push_back({Message::Kind::event, std::string(slices[i]), Json(json_incref(event))});
     }
   } else if (json_object_get(json.get(), "category") != nullptr) {
-    note_position(text_member(json.get(), "id"));
     messages_.push_back({Message::Kind::event, std::move(text), std::move(json)});
   } else if (type == "gap") {
     messages_.push_back({Message::Kind::gap, std::move(text), std::move(json)});
@@ -145,7 +150,7 @@ void Stream::take(std::string text) {
 // The server has let us in. The first time the stream begins here, or where the wish says; after that where it was.
 void Stream::welcome(const json_t* data) {
   epoch_ = text_member(data, "epoch");
-  if (position_.empty()) position_ = wish_.since == "start" ? epoch_ + "-0" : wish_.since;
+  if (position_.empty()) begin_at(wish_.since == "start" ? epoch_ + "-0" : wish_.since);
   const bool begins_here = position_.empty();
   if (begins_here) position_ = epoch_ + "-" + std::to_string(json_integer_value(json_object_get(data, "offset")));
   if (json_object_size(wish_.preferences.get()) != 0) send("set_preferences", wish_.preferences);
@@ -204,13 +209,48 @@ void Stream::refused(const json_t* message) {
   }
 }
 
-// The position goes forward only: an alert that is sent again has an id of the past. Of another epoch than the
-// connection's are only events of the past, which are told in order before those of this one.
-void Stream::note_position(std::string_view id) {
-  const auto epoch_of = [](std::string_view of) { return of.substr(0, of.find('-')); };
+// Has the event not come before? Critical and urgent ones come ahead of others, and come again when what was missed is
+// asked for: so the position is that of the last one that came in order, and they are remembered one by one.
+bool Stream::is_news(const json_t* event) {
+  const std::string_view id = text_member(event, "id"), priority = text_member(event, "priority");
+  if (json_object_get(json_object_get(event, "metadata"), "attempt") != nullptr) return true;  // asks to be seen again
+  if (std::ranges::find(ahead_, id) != ahead_.end()) return false;
+  if (priority != "critical" && priority != "urgent") {
+    advance(id);
+    return true;
+  }
+  if (epoch_of(id) != epoch_of(position_) || offset_of(id) > offset_of(position_)) ahead_.emplace_back(id);
+  if (ahead_.size() > kMostAhead) advance(std::string(ahead_.front()));
+  return true;
+}
+
+// The position goes forward only. Of another epoch than the connection's are only events of the past, which are told in
+// order before those of this one.
+void Stream::advance(std::string_view id) {
   const bool here = epoch_of(position_) == epoch_;
   if (id.empty() || (here && (epoch_of(id) != epoch_ || offset_of(id) <= offset_of(position_)))) return;
   position_ = id;
+  std::erase_if(ahead_, [this](const std::string& one) {
+    return epoch_of(one) == epoch_of(position_) ? offset_of(one) <= offset_of(position_)
+                                                : epoch_of(position_) == epoch_;
+  });
+}
+
+void Stream::begin_at(std::string_view since) {
+  while (!since.empty()) {
+    const std::string_view id = since.substr(0, since.find(' '));
+    since.remove_prefix(std::min(id.size() + 1, since.size()));
+    if (position_.empty())
+      position_ = id;
+    else
+      ahead_.emplace_back(id);
+  }
+}
+
+std::string Stream::position() const {
+  std::string text = position_;
+  for (const std::string& id : ahead_) text += " " + id;
+  return text;
 }
 
 void Stream::close() {

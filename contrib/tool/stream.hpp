@@ -31,7 +31,7 @@ class Stream {
   struct Wish {
     std::vector<Json> subscriptions;
     Json preferences{};
-    std::string since{};       // an id, or "start" for all that the server remembers, or empty
+    std::string since{};       // an id, a position(), "start" for all that the server remembers, or empty
     bool wants_missed = true;  // after connecting again
   };
   // Told on the way: lost the connection, has it again.
@@ -42,7 +42,7 @@ class Stream {
   // Waits for the next messages, at most a tenth of a second, or for the time to connect again. Throws Failure when the
   // first connection fails, and when the server says that another attempt is of no use.
   void turn();
-  // Those that have come, in order; nothing: turn().
+  // Those that have come, in order. All are to be taken before the next turn(), or some may come again.
   [[nodiscard]] std::optional<Message> next();
   [[nodiscard]] bool live() const noexcept { return state_ == State::live; }
   [[nodiscard]] bool was_live() const noexcept { return was_live_; }
@@ -52,8 +52,9 @@ class Stream {
   void subscribe(std::size_t which, Json subscription);
   void close();
 
-  // Where the stream is: the id of the last event that came, or of the last one before it began. Empty: not known yet.
-  [[nodiscard]] const std::string& position() const noexcept { return position_; }
+  // Where the stream is, for Wish::since of another one: the id of the last event that came in order, or of the last
+  // one before the stream began, then those of pressing events that came ahead of others. Empty: not known yet.
+  [[nodiscard]] std::string position() const;
 
  private:
   enum class State : std::uint8_t { waiting, connecting, subscribing, live };
@@ -66,7 +67,9 @@ class Stream {
   void ask(bool since);
   void answered(const json_t* message);
   void refused(const json_t* message);
-  void note_position(std::string_view id);
+  [[nodiscard]] bool is_news(const json_t* event);
+  void begin_at(std::string_view since);
+  void advance(std::string_view id);
   [[noreturn]] void give_up() const;
 
   Network& network_;
@@ -76,8 +79,9 @@ class Stream {
   State state_ = State::waiting;
   std::deque<Message> messages_;
   std::string position_, epoch_;
-  std::string error_;           // the last one that the server told this connection
-  std::size_t unanswered_ = 0;  // subscriptions
+  std::deque<std::string> ahead_;  // ids behind position_ that have come, oldest first
+  std::string error_;              // the last one that the server told this connection
+  std::size_t unanswered_ = 0;     // subscriptions
   bool was_live_ = false;
   bool asked_since_ = false;
   std::uint32_t attempt_ = 0;

@@ -570,10 +570,11 @@ class TopTest(unittest.TestCase):
 
 
 class WebSocketServer:
-    """A server of the test's own that lets everybody in, and to each subscription sends the frames it was given."""
+    """A server of the test's own that lets everybody in, and to each subscription sends the frames it was given, but no
+    events up to the id that is asked for."""
 
     def __init__(self, *frames, close_code=None):
-        self._frames, self._close_code = frames, close_code
+        self.frames, self._close_code = frames, close_code
         self.asked: list[dict] = []
         self.connections = 0
         self.close_codes: list[int] = []
@@ -605,8 +606,10 @@ class WebSocketServer:
             self.asked.append(message)
             if message["type"] == "subscribe":
                 await socket_.send(json.dumps({"type": "subscription_updated", "reply_to": message["id"], "data": {}}))
-                for frame in self._frames:
-                    await socket_.send(frame)
+                since = message["data"].get("since", "")
+                for frame in self.frames:
+                    if not since or "abc-" not in str(frame) or json.loads(frame)["id"] > since:
+                        await socket_.send(frame)
                 if self._close_code:
                     await socket_.close(self._close_code)
 
@@ -676,6 +679,34 @@ class HostileServerTest(unittest.TestCase):
             wait_until(lambda: len(server.subscriptions()) >= 2, "the second connection")
             self.assertEqual([None, "abc-5"], [data.get("since") for data in server.subscriptions()[:2]])
             self.assertEqual(OK, tail.end())
+
+    def test_what_is_pressing_overtakes_and_is_told_once(self):
+        """What it overtook is asked for after connecting again, and it does not come twice; nor in a later run."""
+        frames = [json.dumps(event(n, {"n": n}, priority=priority))
+                  for n, priority in ((7, "normal"), (10, "urgent"), (9, "critical"), (8, "low"))]
+        seven_ten_nine = "abc-000000000007 abc-000000000010 abc-000000000009"
+        with tempfile.TemporaryDirectory() as state, WebSocketServer(*frames[:3], close_code=1001) as server:
+            with Running("tail", "--url", server.url, "--since", "last", XDG_STATE_HOME=state) as tail:
+                wait_until(lambda: len(server.subscriptions()) >= 3, "the third connection")
+                self.assertEqual([None, "abc-000000000007", "abc-000000000007"],
+                                 [data.get("since") for data in server.subscriptions()[:3]])
+                self.assertEqual(OK, tail.end())
+            self.assertEqual(["n=7", "n=10", "n=9"], [line.split()[-1] for line in tail.out])
+            (file,) = Path(state).glob("bindcast/*")
+            self.assertEqual(seven_ten_nine, file.read_text().strip())
+            server.frames = frames
+            again = run("tail", "--url", server.url, "--since", "last", "--count", "1", XDG_STATE_HOME=state)
+            self.assertEqual(["n=8"], [line.split()[-1] for line in again.stdout.splitlines()])
+            self.assertEqual("abc-000000000008 abc-000000000010 abc-000000000009", file.read_text().strip())
+
+    def test_what_was_not_shown_is_not_skipped(self):
+        events = [event(6, {"n": 6}), event(9, {"n": 9}, priority="urgent"), event(7, {"n": 7}), event(8, {"n": 8})]
+        batch = json.dumps({"type": "batched_events", "events": events})
+        with tempfile.TemporaryDirectory() as state, WebSocketServer(batch) as server:
+            ended = run("tail", "--url", server.url, "--since", "last", "--count", "3", XDG_STATE_HOME=state)
+            self.assertEqual(["n=6", "n=9", "n=7"], [line.split()[-1] for line in ended.stdout.splitlines()])
+            (file,) = Path(state).glob("bindcast/*")
+            self.assertEqual("abc-000000000007 abc-000000000009", file.read_text().strip())
 
     def test_close_codes_that_mean_no(self):
         for code, ends in ((4401, UNAUTHENTICATED), (4403, UNAUTHENTICATED), (4409, REFUSED), (1008, REFUSED)):
@@ -801,14 +832,15 @@ class HistoryTest(unittest.TestCase):
 
         with http_server(answer) as server:
             asked = ("history", "--url", server.url, "--json", "--type", "zone_created,zone_deleted", "--category", "dns",
-                     "--filter", 'zone ~ "z*"', "--since", "1-0", "--until", "2026-11-24T00:00:00Z")
+                     "--filter", 'zone ~ "z*"', "--since", "1-0", "--until", "2026-11-24T00:00:00Z", "--order", "oldest")
             done = run(*asked, "--limit", "1100")
             self.assertEqual(OK, done.returncode, done)
             self.assertEqual(events[:1100], [json.loads(line) for line in done.stdout.splitlines()])
             self.assertEqual([["500"], ["500"], ["100"]], [query["limit"] for _, _, query, *_ in server.asked])
             query = server.asked[0][2]
-            self.assertEqual((["zone_created,zone_deleted"], ["dns"], ['zone ~ "z*"'], ["1-0"], ["2026-11-24T00:00:00Z"]),
-                             tuple(query[key] for key in ("type", "category", "filter", "since", "until")))
+            self.assertEqual((["zone_created,zone_deleted"], ["dns"], ['zone ~ "z*"'], ["1-0"], ["2026-11-24T00:00:00Z"],
+                              ["oldest"]), tuple(query[key] for key in ("type", "category", "filter", "since", "until",
+                                                                        "order")))
             self.assertEqual(1200, len(run(*asked, "-n", "5000").stdout.splitlines()))
             text = run("history", "--url", server.url).stdout.splitlines()
             self.assertEqual(100, len(text))

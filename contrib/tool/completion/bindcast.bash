@@ -15,6 +15,7 @@ _bindcast() {
       --min-severity | --severity) words="debug info warning error critical" ;;
       --role) words="admin operator viewer publisher" ;;
       --since) words="last start" ;;
+      --order) words="newest oldest" ;;
       --token-file | --cacert) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
       --url) words="ws://127.0.0.1:8353 wss:// unix:/" ;;
       --filter | -f | --until | --sample | -n | --count | --limit | --for | --label | --note | --user | --name | --id | \
