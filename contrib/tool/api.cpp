@@ -17,22 +17,29 @@ std::string said_in(const std::string& body) {
   return std::string(json_is_object(error) ? text_member(error, "message") : text_member(root.get(), "error"));
 }
 
-}  // namespace
-
-std::string no_admission(const std::string& said, const ServerAddress& server) {
-  const bool none_said = said.empty() || said.starts_with("authenticate first");
-  return server.url + ": " + (none_said ? "the server wants a valid token" : said) +
-         " (--token-file, BINDCAST_TOKEN, bindcast login or " + kNamedTokenFile + ")";
-}
-
-std::string call_api(Network& network, const std::string& path, const std::string& body,
-                     const std::string& content_type) {
-  HttpAnswer answer = network.request(path, body, content_type);
+std::string body_of(const Network& network, HttpAnswer answer) {
   if (answer.status >= 200 && answer.status <= 299) return std::move(answer.body);
   const std::string said = said_in(answer.body);
   if (answer.status == kUnauthorized) throw Failure(Exit::unauthenticated, no_admission(said, network.server()));
   throw Failure(Exit::refused, network.server().url + ": " + (said.empty() ? "refused" : said) + " (HTTP " +
                                    std::to_string(answer.status) + ")");
+}
+
+}  // namespace
+
+std::string no_admission(const std::string& said, const ServerAddress& server) {
+  const bool none_said = said.empty() || said.starts_with("authenticate first");
+  const std::string text = server.url + ": " + (none_said ? "the server wants a valid token" : said);
+  if (text.find("token") == std::string::npos) return text;
+  return text + " (--token-file, BINDCAST_TOKEN, bindcast login or " + kNamedTokenFile + ")";
+}
+
+std::string get(Network& network, const std::string& path) {
+  return body_of(network, network.request("GET", path, {}));
+}
+
+std::string post(Network& network, const std::string& path, const std::string& body) {
+  return body_of(network, network.request("POST", path, body));
 }
 
 std::string url_encoded(std::string_view text) {

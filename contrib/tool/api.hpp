@@ -7,9 +7,9 @@
 
 namespace bindcast::tool {
 
-// The body of the answer. `body` empty: GET. Throws Failure for any status but 2xx.
-[[nodiscard]] std::string call_api(Network& network, const std::string& path, const std::string& body = {},
-                                   const std::string& content_type = "application/json");
+// The body of the answer. Throws Failure for any status but 2xx.
+[[nodiscard]] std::string get(Network& network, const std::string& path);
+[[nodiscard]] std::string post(Network& network, const std::string& path, const std::string& body = {});
 
 // Percent-encoded for a query (RFC 3986).
 [[nodiscard]] std::string url_encoded(std::string_view text);

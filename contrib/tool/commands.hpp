@@ -44,6 +44,7 @@ struct EmitOptions {
   std::string type;  // "-": standard input holds whole events
   std::vector<std::string> members;
   std::string data, id, priority, severity, correlation_id;
+  bool json = false;
 };
 void emit(const EmitOptions& options);
 

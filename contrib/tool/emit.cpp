@@ -167,7 +167,7 @@ class Publisher {
   std::chrono::duration<double> publish_once(const std::vector<Numbered>& events, std::vector<Numbered>& again) {
     std::string body;
     for (const Numbered& event : events) body += (body.empty() ? "[" : ",\n") + event.json;
-    const Json answer = answer_in(call_api(network_, kPath, body + "]"));
+    const Json answer = answer_in(post(network_, kPath, body + "]"));
     const json_t* results = json_object_get(answer.get(), "results");
     if (json_array_size(results) != events.size())
       throw Failure(Exit::refused, "the server's answer does not tell what became of each event");
@@ -233,7 +233,8 @@ void emit(const EmitOptions& options) {
   }
   const std::string event = dump(event_of(options).get());
   Network network(options.access);
-  print_taken(answer_in(call_api(network, kPath, event)).get());
+  const std::string answer = post(network, kPath, event);
+  options.json ? print_json(answer) : print_taken(answer_in(answer).get());
 }
 
 }  // namespace bindcast::tool

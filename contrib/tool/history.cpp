@@ -44,8 +44,8 @@ void history(const HistoryOptions& options) {
   std::string cursor;
   for (std::uint64_t left = options.limit; left > 0 && !interrupted();) {
     const std::string page = std::to_string(std::min(left, kPage));
-    const std::string body = call_api(
-        network, "/api/v1/events?limit=" + page + query + (cursor.empty() ? "" : "&cursor=" + url_encoded(cursor)));
+    const std::string body =
+        get(network, "/api/v1/events?limit=" + page + query + (cursor.empty() ? "" : "&cursor=" + url_encoded(cursor)));
     json_error_t fault;
     const Json answer = parse_json(body, JSON_ALLOW_NUL, fault);
     const json_t* events = json_object_get(answer.get(), "events");

@@ -23,7 +23,7 @@ void login(const LoginOptions& options) {
   set(body.get(), "password", password.text);
   json_error_t fault;
   Secret said{dump(body.get())};
-  const Json answer = parse_json(call_api(network, "/api/v1/login", said.text), 0, fault);
+  const Json answer = parse_json(post(network, "/api/v1/login", said.text), 0, fault);
   const std::string token(text_member(answer.get(), "token"));
   if (token.empty()) throw Failure(Exit::refused, "the server's answer holds no token");
   write_line(state_file("session", network.server(), true), token);
@@ -37,7 +37,7 @@ void logout(const LoginOptions& options) {
   access.token_file = file;
   Network network(access);
   try {
-    (void)call_api(network, "/api/v1/logout", "{}");
+    (void)post(network, "/api/v1/logout");
   } catch (const Failure& failure) {
     unlink(file.c_str());  // it is forgotten here whatever the server says
     if (failure.code != Exit::unauthenticated) throw;

@@ -121,6 +121,7 @@ void add_emit(CLI::App& app) {
   add_priority(command, "--priority", options->priority, "Instead of the type's own");
   add_severity(command, "--severity", options->severity, "Instead of the type's own");
   command.add_option("--correlation-id", options->correlation_id, "What it belongs together with")->type_name("ID");
+  command.add_flag("--json", options->json, "Print the server's whole answer, as JSON");
   command.callback([options] { emit(*options); });
 }
 

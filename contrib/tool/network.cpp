@@ -58,9 +58,9 @@ bool is_certificate_of(X509* certificate, const std::string& host) {
 // One HTTP request.
 class Request : public Connection {
  public:
-  Request(Network& network, const std::string& path, std::string body, std::string content_type)
-      : Connection(network), body_(std::move(body)), content_type_(std::move(content_type)) {
-    connect(body_.empty() ? "GET" : "POST", path, nullptr);
+  Request(Network& network, const char* method, const std::string& path, std::string body)
+      : Connection(network), has_body_(std::string_view(method) == "POST"), body_(std::move(body)) {
+    connect(method, path, nullptr);
   }
 
   [[nodiscard]] bool whole() const noexcept { return whole_; }
@@ -68,9 +68,9 @@ class Request : public Connection {
 
  private:
   bool append_headers(lws* wsi, unsigned char** at, unsigned char* limit) override {
-    if (body_.empty()) return true;
-    lws_client_http_body_pending(wsi, 1);
-    return append(wsi, "content-type:", content_type_, at, limit) &&
+    if (!has_body_) return true;
+    if (!body_.empty()) lws_client_http_body_pending(wsi, 1);
+    return append(wsi, "content-type:", "application/json", at, limit) &&
            append(wsi, "content-length:", std::to_string(body_.size()), at, limit);
   }
 
@@ -115,7 +115,8 @@ class Request : public Connection {
     }
   }
 
-  std::string body_, content_type_;
+  const bool has_body_;
+  std::string body_;
   bool body_sent_ = false, whole_ = false;
   HttpAnswer answer_;
 };
@@ -176,8 +177,8 @@ void Network::turn() {
   lws_service(context_, 0);
 }
 
-HttpAnswer Network::request(const std::string& path, const std::string& body, const std::string& content_type) {
-  Request request(*this, path, body, content_type);
+HttpAnswer Network::request(const char* method, const std::string& path, const std::string& body) {
+  Request request(*this, method, path, body);
   for (const auto end = Clock::now() + kPatience; !request.ended() && !interrupted(); turn())
     if (Clock::now() > end) throw Failure(Exit::unreachable, server_.url + ": no answer in time");
   if (interrupted()) throw Failure(Exit::refused, "interrupted");

@@ -43,10 +43,8 @@ class Network {
   // Waits for whatever comes next, and at most a tenth of a second.
   void turn();
 
-  // One request and its answer, whatever its status. `body` empty: GET. Throws Failure (unreachable) when there is none
-  // in time.
-  [[nodiscard]] HttpAnswer request(const std::string& path, const std::string& body = {},
-                                   const std::string& content_type = "application/json");
+  // One request and its answer, whatever its status. Throws Failure (unreachable) when there is none in time.
+  [[nodiscard]] HttpAnswer request(const char* method, const std::string& path, const std::string& body);
 
  private:
   friend class Connection;

@@ -35,6 +35,14 @@ std::string one_decimal(const json_t* value) {
   return text;
 }
 
+std::string journal_text(const json_t* journal) {
+  const auto text = [journal](const char* key) { return shown(json_object_get(journal, key)); };
+  std::string out = text("state");
+  if (json_object_get(journal, "reason") != nullptr) out += ": " + text("reason");
+  return out + ", stored through " + text("durable_through") + ", " + text("size_bytes") +
+         " bytes, dropped: " + counts_of(json_object_get(journal, "dropped"));
+}
+
 void print_row(const std::string& name, const std::string& text) {
   constexpr std::size_t kWidth = 14;
   print_line(name + std::string(name.size() < kWidth ? kWidth - name.size() : 1, ' ') + text);
@@ -54,7 +62,7 @@ void print_status(const json_t* status) {
                                text("connections_turned_away") + " turned away");
   print_row("alerts", counts_of(at("alerts")));
   print_row("webhooks", counts_of(at("webhooks")));
-  if (at("journal") != nullptr) print_row("journal", shown(at("journal")));
+  if (const json_t* journal = at("journal"); journal != nullptr) print_row("journal", journal_text(journal));
   print_row("listening", text("listeners"));
   const json_t* failing = at("listeners_failing");
   for (std::size_t i = 0; i < json_array_size(failing); ++i) {
@@ -68,7 +76,7 @@ void print_status(const json_t* status) {
 
 void status(const StatusOptions& options) {
   Network network(options.access);
-  const std::string body = call_api(network, "/api/v1/status");
+  const std::string body = get(network, "/api/v1/status");
   json_error_t fault;
   const Json status = parse_json(body, 0, fault);
   if (!json_is_object(status.get()))

@@ -820,6 +820,27 @@ class PublishedTest(unittest.TestCase):
             process.stdout.close()
 
 
+class RealPublishingTest(unittest.TestCase):
+    def test_what_is_published_is_told(self):
+        with Named(ZONES, yaml={"publish": {"events_per_second": 2000, "burst": 200}}) as named, \
+                witness_of(named) as witness:
+            one = run_for(named, "emit", "custom.deployed", "version=1.4", "hosts:=12", "--priority", "high")
+            self.assertEqual(OK, one.returncode, one.stderr)
+            told = witness.wait_event("custom.deployed")
+            self.assertEqual((one.stdout.strip(), {"version": "1.4", "hosts": 12}, "high"),
+                             (told["id"], told["data"], told["priority"]))
+            # More than the server takes at once: the tool waits, and none is lost.
+            lines = [json.dumps({"type": "custom.many", "data": {"n": n}}) for n in range(600)]
+            many = run_for(named, "emit", "-", stdin="\n".join([*lines, '{"type": "dns_query_nonsense"}']))
+            self.assertEqual((REFUSED, 2), (many.returncode, many.stderr.count("\n")), many.stderr)
+            events = witness.wait_events(600, "custom.many")
+            self.assertEqual(set(range(600)), {event["data"]["n"] for event in events})
+            self.assertEqual({event["id"] for event in events}, set(many.stdout.split()))
+            started = json.loads(run_for(named, "emit", "backup_started", "target=nas", "--json").stdout)
+            done = run_for(named, "emit", "backup_completed", "--correlation-id", started["correlation_id"])
+            self.assertEqual(OK, done.returncode, done.stderr)
+
+
 class HistoryTest(unittest.TestCase):
     def test_pages(self):
         events = [{"id": f"1-{n:012}", "type": "zone_created", "category": "dns", "severity": "info",
@@ -849,29 +870,26 @@ class HistoryTest(unittest.TestCase):
 
 class LoginTest(unittest.TestCase):
     def test_a_session(self):
-        def answer(_method, path, _query, body):
-            if path == "/api/v1/login" and json.loads(body) == {"user": "ann", "password": "correct horse"}:
-                return 200, {"token": "session-token", "user": "ann"}
-            if path == "/api/v1/login":
-                return 401, {"error": "wrong user or password"}
-            return 200, {}
+        user = run("passwd", "--user", "ann", "--role", "admin", stdin="correct horse\n").stdout.splitlines()[1]
+        with Named(ZONES, yaml="server: {listen: '127.0.0.1:0'}\nauth:\n  users:\n    " + user + "\n") as named, \
+                tempfile.TemporaryDirectory() as state:
+            def here(*arguments, stdin=""):
+                return run(*arguments, "--url", url(named), stdin=stdin, XDG_STATE_HOME=state)
 
-        with http_server(answer) as server, tempfile.TemporaryDirectory() as state:
-            here = {"XDG_STATE_HOME": state}
-            wrong = run("login", "ann", "--url", server.url, stdin="wrong\n", **here)
-            self.assertEqual(UNAUTHENTICATED, wrong.returncode, wrong)
-            self.assertIn("wrong user or password", wrong.stderr)
-            done = run("login", "ann", "--url", server.url, stdin="correct horse\n", **here)
+            wrong = here("login", "ann", stdin="wrong\n")
+            self.assertEqual((UNAUTHENTICATED, f"bindcast: {url(named)}: wrong user or password\n"),
+                             (wrong.returncode, wrong.stderr))
+            done = here("login", "ann", stdin="correct horse\n")
             self.assertEqual((OK, "", ""), (done.returncode, done.stdout, done.stderr))
-            self.assertNotIn("Authorization", server.asked[-1][4])
             (file,) = Path(state).glob("bindcast/*")
             self.assertEqual((0o600, 0o700), (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777))
-            run("status", "--url", server.url, **here)
-            self.assertEqual("Bearer session-token", server.asked[-1][4]["Authorization"])
-            self.assertEqual(OK, run("logout", "--url", server.url, **here).returncode)
-            self.assertEqual(("/api/v1/logout", "Bearer session-token"),
-                             (server.asked[-1][1], server.asked[-1][4]["Authorization"]))
+            self.assertEqual(OK, here("status").returncode)
+            self.assertIn("user_login", here("tail", "--since", "start", "--type", "user_login", "--count", "1").stdout)
+            session = file.read_text().strip()
+            self.assertEqual(OK, here("logout").returncode)
             self.assertFalse(file.exists())
+            self.assertEqual(UNAUTHENTICATED, run("status", "--url", url(named), BINDCAST_TOKEN=session).returncode)
+            self.assertEqual(REFUSED, here("logout").returncode)
 
 
 class AcknowledgeTest(unittest.TestCase):
