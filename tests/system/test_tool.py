@@ -393,7 +393,7 @@ class AccessTest(unittest.TestCase):
             with self.subTest(command):
                 self.fails(UNAUTHENTICATED, *command, "--url", url(self.named), says="bad token|valid token",
                            BINDCAST_TOKEN="wrong-token")
-                self.fails(UNAUTHENTICATED, *command, "--url", url(self.named), says="valid token")
+                self.fails(UNAUTHENTICATED, *command, "--url", url(self.named), says="bad token|valid token")
         self.fails(UNAUTHENTICATED, "status", "--token-file", "/nowhere/token", says="/nowhere/token: No such file")
         self.fails(UNAUTHENTICATED, "status", says="no token", BINDCAST_TOKEN="two words")
 
