@@ -9,6 +9,7 @@ import urllib.parse
 
 from client import Client, RawSocket, reconfigured
 from harness import Named, Zone, wait_until
+from traffic import Background
 
 UPDATABLE = 'allow-update { key "update-key"; };'
 SHA256_OF_NINA = "a5c299e2fdd21869360a5e52cb764eafc7b94bd0eed0a2080c427684024242e0"
@@ -125,6 +126,52 @@ class StoredTest(unittest.TestCase):
             self.assertEqual("dns_query_log", row["type"])
             (event,) = History(named).page(type="dns_query_log")["events"]
             self.assertEqual("www.example.com", event["data"]["qname"])
+
+
+class Updates(Background):
+    """Changes of 200 records at once, one after the other."""
+
+    def __init__(self, named):
+        super().__init__()
+        self.named, self.made = named, 0
+
+    def _run(self):
+        while not self._ended.is_set():
+            self.made += 1
+
+            def change(update):
+                for i in range(200):
+                    update.replace(f"k{i}", 300, "A", f"192.0.{self.made % 250}.{i + 1}")
+
+            self.named.update("example.com", change)
+
+
+class HandOverTest(unittest.TestCase):
+    def test_while_it_goes_on(self):
+        """More than the hub remembers, and still more coming: each client gets all of it once, in order, then live."""
+        yaml = {"queues": {"max_events": 100000, "max_bytes": "64MiB"}, "rate_limit": {"messages_per_minute": 100000}}
+        with Named(ZONES, yaml=yaml) as named:
+            kinds = ["record_created", "record_updated"]
+            with Client(named) as witness, Updates(named) as updates:
+                epoch = witness.wait_message("connection_established")["data"]["epoch"]
+                wait_until(lambda: updates.made > 15, "more events than the hub remembers", 30)
+                clients = []
+                for options in ({}, {"filter": 'rtype = "A"'}, {"min_priority": "normal"}):
+                    clients.append(Client(named, subprotocol="bindcast.v1.json"))
+                    clients[-1].subscribe(event_types=kinds, since=f"{epoch}-0", **options)
+                goal = updates.made + 10
+                wait_until(lambda: updates.made > goal, "more to happen meanwhile", 30)
+            add(named, "last")
+            for client in clients:
+                client.wait_event("record_created", where=lambda e: e["data"]["name"].startswith("last."), timeout=30)
+            ids = [[event["id"] for event in client.events] for client in clients]
+            rows = sqlite(named, f"SELECT id FROM readable WHERE type IN ('{kinds[0]}', '{kinds[1]}')")
+            self.assertGreater(len(ids[0]), 4000)
+            for client, its in zip(clients, ids):
+                self.assertEqual([], client.gaps())
+                self.assertEqual(sorted(set(its)), its)
+                self.assertEqual(set(), {row["id"] for row in rows} - set(its))
+                client.close()
 
 
 class History:
