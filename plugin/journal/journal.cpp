@@ -313,6 +313,8 @@ void Journal::write_turn() {
   }
   if (batch_.empty()) take_batch();
   if (!batch_.empty()) {
+    if (!store_->log_fits())
+      throw StoreFault(StoreFault::Kind::unusable, "who reads it in another process keeps its -wal from being cut");
     for (std::size_t step = 0; step < kMostStepsPerTurn && store_->retain(now, batch_.bytes); ++step) continue;
     store_batch();
   }

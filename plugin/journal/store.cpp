@@ -19,7 +19,9 @@ constexpr int kBusyMs = 200;
 constexpr std::size_t kRowsPerBlock = 512;
 constexpr std::uint64_t kQueriesShare = 4;  // of max_size, one part in
 constexpr std::uint64_t kSpareShare = 16;   // of max_size, stays free: deleted rows leave their pages a little later
-constexpr std::int64_t kFreeShare = 8;      // a file with more than this part free is made shorter
+constexpr std::uint64_t kMostLogBytes = 16 << 20,
+                        kLogShare = 4;  // of the -wal: the larger of this and a part of max_size
+constexpr std::int64_t kFreeShare = 8;  // a file with more than this part free is made shorter
 constexpr std::int64_t kSmallFilePages = 256;
 constexpr std::int64_t kMostEpochs = 10'000, kMostHoles = 10'000;
 
@@ -358,6 +360,17 @@ void Store::note_removed(std::size_t table, std::int64_t from, std::int64_t to) 
 }
 
 // ── What there is ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+bool Store::log_fits() {
+  const std::uint64_t most = std::max<std::uint64_t>(kMostLogBytes, options_.max_size / kLogShare);
+  const auto fits = [&] {
+    struct stat status {};
+    return stat((path_ + "-wal").c_str(), &status) != 0 || static_cast<std::uint64_t>(status.st_size) <= most;
+  };
+  if (fits()) return true;
+  database_.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  return fits();
+}
 
 bool Store::in_place() const noexcept {
   return file_.is_at(path_);

@@ -75,6 +75,9 @@ class Store {
   // One step of what retention asks for, with room for so many bytes of events; true: there is more to be done.
   bool retain(Now now, std::uint64_t room_for = 0);
 
+  // Is the -wal no longer than it may be? It is cut where it can be; who holds a transaction that reads keeps it from
+  // that.
+  [[nodiscard]] bool log_fits();
   // Is the file that is open still the one at the path?
   [[nodiscard]] bool in_place() const noexcept;
   [[nodiscard]] const Table& events() const noexcept { return tables_[kEvents]; }

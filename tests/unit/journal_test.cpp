@@ -336,6 +336,33 @@ void no_larger_than_it_may_be(void**) {
   assert_true(number_in(folder, "PRAGMA page_count") * number_in(folder, "PRAGMA page_size") <= (1 << 20));
 }
 
+void the_log_is_bounded(void**) {
+  const Folder folder;
+  const StreamIdentity stream = stream_of("a1");
+  Store store(folder.file());
+  store.configure(options_of(1 << 20));
+  store.begin_epoch(stream, 0, at(kStart));
+  std::uint64_t offset = 0;
+  const auto write = [&] {
+    for (int i = 0; i < 10; ++i, ++offset)
+      store.append(std::array{row_of(stream, offset + 1, EventType::record_created, kStart, 1'900'000)}, {},
+                   offset + 1);
+  };
+  write();
+  assert_true(store.log_fits());
+  {
+    Database other(folder.file(), true, 1000);
+    Transaction reading(other, Transaction::Kind::reading);
+    assert_true(other.number("SELECT count(*) FROM events") == 10);
+    write();
+    assert_false(store.log_fits());
+  }
+  assert_true(store.log_fits());
+  struct stat status {};
+  assert_int_equal(stat((folder.file() + "-wal").c_str(), &status), 0);
+  assert_int_equal(status.st_size, 0);
+}
+
 // ── What is not there ────────────────────────────────────────────────────────────────────────────────────────────────
 
 void losses_are_told(void**) {
@@ -410,6 +437,7 @@ int main() {
       cmocka_unit_test(too_old_and_from_the_future),
       cmocka_unit_test(no_larger_than_it_may_be),
       cmocka_unit_test(losses_are_told),
+      cmocka_unit_test(the_log_is_bounded),
       cmocka_unit_test(what_has_expired_is_left_out),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
