@@ -31,7 +31,7 @@ void Server::serve_endpoints() {
     const auto user = user_of(request, &refusal);
     if (!user)
       reply(std::move(refusal));
-    else if (!roles_.may(*user, Right::watch))
+    else if (!permitted(*user, Right::watch, request, now))
       reply(http_error(kHttpForbidden, "the status needs a role that may watch"));
     else
       reply(json_answer(status(now)));

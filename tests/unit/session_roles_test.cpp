@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "config/load.hpp"
+#include "plugin/server/secret.hpp"
 
 namespace {
 
