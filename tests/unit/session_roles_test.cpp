@@ -298,6 +298,22 @@ void an_event_for_one_user_reaches_that_user_and_admins(void**) {
   }
 }
 
+void an_alert_for_one_user_comes_again_to_that_user_alone(void**) {
+  House house(options());
+  Client vic(house, "viewer-token"), olga(house, "operator-token");
+  for (Client* client : {&vic, &olga}) {
+    (void)client->read();
+    client->ask(subscribe(R"({"event_types":["security_alert"]})"));
+  }
+  Event event = make_event(EventType::security_alert);
+  event.target_user_id = "vic";
+  house.hub.emit(std::move(event), house.now);
+  assert_int_equal(count(vic.read(), "security_alert"), 1);
+  house.later(kSecond);
+  assert_int_equal(count(vic.read(), "\"attempt\":2"), 1);
+  assert_int_equal(count(olga.read(), "security_alert"), 0);  // nor by the ladder, which tells operators
+}
+
 }  // namespace
 
 int main() {
@@ -312,6 +328,7 @@ int main() {
       cmocka_unit_test(who_does_not_see_an_alert_cannot_end_it),
       cmocka_unit_test(a_change_of_roles_is_in_force_at_once),
       cmocka_unit_test(a_stricter_privacy_holds_for_what_is_kept_too),
+      cmocka_unit_test(an_alert_for_one_user_comes_again_to_that_user_alone),
       cmocka_unit_test(an_event_for_one_user_reaches_that_user_and_admins),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
