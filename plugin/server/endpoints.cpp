@@ -27,32 +27,28 @@ void Server::serve_endpoints() {
     reply(json_answer(body));
   });
   exchanges_.serve("GET", "/api/v1/status", [this](HttpRequest&& request, const Reply& reply, Now now) {
-    HttpAnswer refusal;
-    const auto user = user_of(request, &refusal);
-    if (!user)
-      reply(std::move(refusal));
-    else if (!permitted(*user, Right::watch, request, now))
-      reply(http_error(kHttpForbidden, "the status needs a role that may watch"));
-    else
+    const auto user = user_of(request, reply);
+    if (!user) return;
+    if (permitted(*user, Right::watch, request, now))
       reply(json_answer(status(now)));
+    else
+      reply(http_error(kHttpForbidden, "the status needs a role that may watch"));
   });
   exchanges_.serve("GET", "/api/v1/events", [this](HttpRequest&& request, const Reply& reply, Now now) {
-    const auto user = user_of(request);
-    if (!user || !permitted(*user, Right::watch, request, now))
-      reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token"));
-    else
+    const auto user = user_of(request, reply);
+    if (!user) return;
+    if (permitted(*user, Right::watch, request, now))
       history_.take({.sight = roles_.sight(*user), .user = user->name}, request, reply, now);
+    else
+      reply(http_error(kHttpForbidden, "history needs a role that may watch"));
   });
   exchanges_.serve(
       "POST", "/api/v1/events",
       [this](HttpRequest&& request, const Reply& reply, Now now) {
-        HttpAnswer refusal;
-        if (const auto user = user_of(request, &refusal)) {
-          (void)permitted(*user, Right::publish, request, now);  // the answer is theirs, in either case
-          publish_requests_.take(*user, request, reply, now);
-        } else {
-          reply(std::move(refusal));
-        }
+        const auto user = user_of(request, reply);
+        if (!user) return;
+        (void)permitted(*user, Right::publish, request, now);  // the answer is theirs, in either case
+        publish_requests_.take(*user, request, reply, now);
       },
       PublishRequests::kMaxBody);
   for (const std::string_view path : kWebSocketPaths)
@@ -61,13 +57,14 @@ void Server::serve_endpoints() {
     });
 }
 
-std::optional<User> Server::user_of(const HttpRequest& request, HttpAnswer* refusal) {
+std::optional<User> Server::user_of(const HttpRequest& request, const Reply& reply) {
   const auto outcome = identity_.authenticate(offered_by(request, shared_.options.server), request.peer, read_clock());
-  if (outcome)
-    if (const auto* admission = std::get_if<Admission>(&*outcome)) return admission->user;
-  if (refusal != nullptr)
-    *refusal = outcome ? http_refusal(std::get<Rejection>(*outcome))
-                       : http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token, or a login");
+  if (!outcome)
+    reply(http_error(kHttpUnauthorized, "wants Authorization: Bearer with a valid token, or a login"));
+  else if (const auto* admission = std::get_if<Admission>(&*outcome))
+    return admission->user;
+  else
+    reply(http_refusal(std::get<Rejection>(*outcome)));
   return std::nullopt;
 }
 

@@ -106,8 +106,8 @@ class Server {
   static constexpr std::string_view kWebSocketPaths[] = {"/ws", "/api/websocket/ws"};
 
   void serve_endpoints();
-  // Who sent it, by what it carries; nobody: nothing that is valid, and `refusal` is what is to be answered.
-  [[nodiscard]] std::optional<User> user_of(const HttpRequest& request, HttpAnswer* refusal = nullptr);
+  // Who sent it, by what it carries; nobody: nothing that is valid, and that is answered.
+  [[nodiscard]] std::optional<User> user_of(const HttpRequest& request, const Reply& reply);
   // Else admins are told.
   bool permitted(const User& user, Right right, const HttpRequest& request, Now now);
   int confirm_upgrade(lws* wsi);
