@@ -1,9 +1,11 @@
-"""Debian's Chromium, without a window, for one test."""
+"""Debian's Chromium, without a window, and a server of pages for it, for one test."""
 
+import http.server
 import os
 import signal
 import subprocess
 import tempfile
+import threading
 
 from harness import TIME_FACTOR, HarnessError, wait_until
 
@@ -56,3 +58,37 @@ class Browser:
     def _said(self) -> str:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-3000:]
+
+
+class Pages(http.server.ThreadingHTTPServer):
+    """Serves on a port of its own what a PageHandler answers, until the end of the `with`; `result` is the page's."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type["PageHandler"]):
+        super().__init__(("127.0.0.1", 0), handler)
+        self.result: dict | None = None
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class PageHandler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def answer(self, kind: str, body: bytes, **headers: str):
+        self.send_response(200)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)

@@ -6,12 +6,10 @@ its host, SameSite=Strict or not, so nothing but the Origin tells such a page fr
 
 import crypt
 import http.client
-import http.server
 import json
-import threading
 import unittest
 
-from browser import Browser
+from browser import Browser, PageHandler, Pages
 from client import reconfigured, watching
 from harness import TIME_FACTOR, Named
 
@@ -45,42 +43,21 @@ const socket = () => new Promise(done => {
 </script>"""
 
 
-class Stranger(http.server.ThreadingHTTPServer):
+class Stranger(Pages):
     """Serves the page, gives its visitor the cookie that a login would have given, and takes the page's result."""
 
-    daemon_threads = True
-
     def __init__(self, target: str, cookie: str):
-        super().__init__(("127.0.0.1", 0), StrangersHandler)
         self.page = PAGE.replace("TARGET", target).replace("PASSWORD", PASSWORD).encode()
         self.cookie = cookie
-        self.result: dict | None = None
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler)
 
 
-class StrangersHandler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def answer(self, kind: str, body: bytes):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Set-Cookie", self.server.cookie)
-        self.end_headers()
-        self.wfile.write(body)
-
+class Handler(PageHandler):
     def do_GET(self):
-        self.answer("text/html; charset=utf-8", self.server.page)
+        self.answer("text/html; charset=utf-8", self.server.page, Set_Cookie=self.server.cookie)
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path == "/result":
-            self.server.result = json.loads(body)
+        self.server.result = json.loads(self.body())
         self.answer("application/json", b"{}")
 
 
@@ -90,9 +67,7 @@ class CrossOriginTest(unittest.TestCase):
         with Named(yaml=yaml) as named, watching(named) as witness:
             witness.subscribe(event_types=["config_change"], categories=["user", "custom"])
             host, port = named.address
-            stranger = Stranger(f"http://{host}:{port}", self.log_in(host, port))
-            self.addCleanup(stranger.server_close)
-            self.addCleanup(stranger.shutdown)
+            stranger = self.enterContext(Stranger(f"http://{host}:{port}", self.log_in(host, port)))
             witness.wait_event("user_login")
 
             self.assertEqual({"socket": "refused", "status": "refused", "publish": "refused",

@@ -3,7 +3,6 @@
 All of them watch the same things at the same time; each must have understood exactly what Client understood.
 """
 
-import http.server
 import json
 import random
 import socket
@@ -16,7 +15,7 @@ import dns.name
 import wsproto
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, RejectConnection, Request, TextMessage
 
-from browser import Browser
+from browser import Browser, PageHandler, Pages
 from client import Client, watching
 from harness import TIME_FACTOR, Named, Zone, wait_until
 from traffic import Load
@@ -176,35 +175,17 @@ class Wsproto(threading.Thread):
                 self.understood.frame("binary", len(packed), text)
 
 
-class PageServer(http.server.ThreadingHTTPServer):
+class PageServer(Pages):
     """Serves the page and its plan, holds it back until everything has happened, and takes its result."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), PageHandler)
         self.plan: dict = {}
         self.end: dict | None = None
-        self.result: dict | None = None
         self.ready, self.happened = threading.Event(), threading.Event()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler)
 
 
-class PageHandler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def answer(self, kind: str, body: bytes):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+class Handler(PageHandler):
     def do_GET(self):
         if self.path == "/":
             self.answer("text/html; charset=utf-8", PAGE.read_bytes())
@@ -214,7 +195,7 @@ class PageHandler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
 
     def do_POST(self):
-        data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        data = json.loads(self.body())
         if self.path == "/ready":
             self.server.ready.set()
             self.server.happened.wait(120 * TIME_FACTOR)
@@ -226,9 +207,7 @@ class PageHandler(http.server.BaseHTTPRequestHandler):
 
 class EveryFrameTest(unittest.TestCase):
     def test_a_browser_and_wsproto_understand_what_client_understands(self):
-        page = PageServer()
-        self.addCleanup(page.server_close)
-        self.addCleanup(page.shutdown)
+        page = self.enterContext(PageServer())
         yaml = {**YAML, "server": {**YAML["server"], "allowed_origins": [page.origin]}}
         named = self.enterContext(Named(ZONES, yaml=yaml))
         driver = self.enterContext(watching(named))
