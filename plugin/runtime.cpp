@@ -172,6 +172,7 @@ void Runtime::stop_loop() {
     event.data.add_integer("uptime_seconds", (now.mono_us - hub_.statistics().started_us) / 1'000'000);
     hub_.emit(std::move(event), now);
   });
+  uv_timer_stop(&second_);  // or it would note that all goes on
   faults.contain([&] { run_state_.end(hub_.last_offset()); });
 
   if (journal_) journal_->begin_stop();

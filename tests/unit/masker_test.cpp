@@ -96,7 +96,8 @@ std::string masked(Event event, const PrivacyOptions& how) {
   Masker masker;
   assert_true(masker.mask(event, how, kNow));
   std::string json;
-  EventWriter writer({.epoch = "e", .host = "h", .service = "named"});
+  const StreamIdentity stream{.epoch = "e", .host = "h", .service = "named"};
+  EventWriter writer(stream);
   json = writer.write(event);
   return json;
 }
