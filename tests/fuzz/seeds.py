@@ -94,6 +94,16 @@ def http() -> Iterator[str | bytes]:
         for extra in ('', bearer):
             yield f'GET {path} HTTP/1.1\r\n{headers}{extra}\r\n'
     yield f'POST /api/v1/status HTTP/1.1\r\n{headers}{bearer}Content-Length: 9\r\n\r\n{{"a": 1}}\n'
+    event = '{"type":"custom.seed","data":{"n":1}}'
+    cloud = '{"specversion":"1.0","id":"1","source":"/s","type":"custom.seed","data":{}}'
+    for path, kind, body in (('events', 'json', event), ('events', 'json', f'[{event},{event}]'),
+                             ('events', 'cloudevents+json', cloud), ('events', 'cloudevents-batch+json', f'[{cloud}]'),
+                             ('login', 'json', '{"user":"ann","password":"p"}'), ('logout', 'json', ''),
+                             ('renew', 'json', '')):
+        yield (f'POST /api/v1/{path} HTTP/1.1\r\n{headers}{bearer}Content-Type: application/{kind}\r\n'
+               f'Idempotency-Key: k\r\nContent-Length: {len(body)}\r\n\r\n\x1e{body[:9]}\x1e{body[9:]}')
+    for query in ('', '?limit=2&order=oldest', '?since=0-0&type=custom_event&filter=n%20%3D%201', '?cursor=x&until=2026'):
+        yield f'GET /api/v1/events{query} HTTP/1.1\r\n{headers}{bearer}\r\n'
     yield f'PUT / HTTP/1.1\r\n{headers}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
     yield f'GET /healthz HTTP/1.1\r\n{headers}\r\nGET /api/v1/status HTTP/1.1\r\n{headers}{bearer}\r\n'
     yield 'GET / HTTP/1.1\n\nGET / HTTP/1.1\ncontent-length:1\n\n'
