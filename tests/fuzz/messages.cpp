@@ -20,16 +20,22 @@ using fuzz::require;
 
 constexpr std::size_t kMostLines = 200;
 constexpr std::size_t kMostFrameBytes = 4 * 1024 * 1024;
-constexpr std::string_view kAnswers[] = {"connection_established",
+constexpr std::string_view kAnswers[] = {"acknowledged",
+                                         "broadcast",
+                                         "broadcasted",
+                                         "connection_established",
+                                         "connections",
+                                         "disconnected",
                                          "error",
-                                         "subscription_updated",
-                                         "subscription_info",
+                                         "pong",
                                          "preferences",
-                                         "acknowledged",
                                          "published",
-                                         "status",
+                                         "recovered",
+                                         "session_expired",
                                          "statistics",
-                                         "pong"};
+                                         "status",
+                                         "subscription_info",
+                                         "subscription_updated"};
 
 std::size_t number(std::string_view text, std::size_t otherwise) {
   std::size_t value = otherwise;

@@ -241,9 +241,12 @@ void forged_headers(void**) {
   assert_text(house.verify(by_secret("", kClaims, R"({"alg":"HS256","kid":"/dev/null"})")), "wrong signature");
   // Without a signature at all.
   const std::string good = by_secret(kSecret);
-  assert_text(house.verify(good.substr(0, good.rfind('.') + 1)), "wrong signature");
-  assert_text(house.verify(make_jwt(R"({"alg":"none"})", kClaims, [](const std::string&) { return ""; })),
-              "another algorithm than the key's");
+  assert_text(house.verify(good.substr(0, good.rfind('.') + 1)), "malformed");
+  assert_text(house.verify(make_jwt(R"({"alg":"none"})", kClaims, [](const std::string&) { return ""; })), "malformed");
+  // What is no base64url in a part that comes to be read late: cjose 0.6 ends the process by an assertion (fuzzing).
+  const std::size_t first = good.find('.'), second = good.rfind('.');
+  for (const std::string claims : {"e=JzU0NDI2MDB9", "=", "e", "e30=", "e+30", "e 30", ""})
+    assert_text(house.verify(good.substr(0, first + 1) + claims + good.substr(second)), "malformed");
   std::string deep = R"({"alg":"HS256","x":)" + std::string(1000, '[') + std::string(1000, ']') + "}";
   assert_text(house.verify(by_secret(kSecret, kClaims, deep)), "malformed");
 }
