@@ -975,5 +975,30 @@ class ManualTest(unittest.TestCase):
         self.assertEqual([list(row) for row in table], listed)
 
 
+class JournalTest(unittest.TestCase):
+    """What the real server has stored, also after a crash."""
+
+    def test_history_and_tail_after_a_crash(self):
+        with Named(ZONES) as named:
+            with Client(named, account=False) as client:
+                client.subscribe(event_types=["record_created"])
+                seen = []
+                for i in range(3):
+                    named.update("example.com", lambda update, i=i: update.add(f"kept{i}", 300, "A", f"192.0.2.{i}"))
+                    seen.append(client.wait_event("record_created", name=f"kept{i}.example.com")["id"])
+                durable = lambda: client.request("get_status")["data"]["journal"].get("durable_through", "")
+                wait_until(lambda: durable() >= seen[-1], "the last one to be stored")
+                named.kill()
+            named.start()
+            asked = run_for(named, "history", "--json", "--type", "record_created", "--order", "oldest", "--filter",
+                            'name under "example.com"', "--limit", "2")
+            self.assertEqual((OK, ""), (asked.returncode, asked.stderr))
+            self.assertEqual(seen[:2], [json.loads(line)["id"] for line in asked.stdout.splitlines()])
+            tailed = run_for(named, "tail", "--json", "--type", "record_created", "--since", seen[0], "--count", "2")
+            self.assertEqual(OK, tailed.returncode, tailed.stderr)
+            lines = [json.loads(line) for line in tailed.stdout.splitlines()]
+            self.assertEqual(seen[1:], [line["id"] for line in lines if line["type"] != "gap"])
+
+
 if __name__ == "__main__":
     unittest.main()
