@@ -407,12 +407,11 @@ class Attacks(unittest.TestCase):
                 tries = [many.submit(log_in, named, f"nobody{i}", "x", source=f"127.0.2.{i + 1}")
                          for i in range(100)]
                 slowest = 0.0
-                while not all(t.done() for t in tries):
+                while concurrent.futures.wait(tries, timeout=0.02).not_done:
                     began = time.monotonic()
                     named.query("www.example.com")
                     slowest = max(slowest, time.monotonic() - began)
                     self.assertEqual(client.request("ping")["type"], "pong")
-                    time.sleep(0.02)
             got = collections.Counter(t.result()[0] for t in tries)
             self.assertEqual(set(got), {401, 503}, got)
             self.assertLess(slowest, 1 * TIME_FACTOR)

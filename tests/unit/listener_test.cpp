@@ -325,6 +325,39 @@ void a_connection_carries_one_request(void**) {
   }
 }
 
+void bodies_are_announced_and_bounded(void**) {
+  struct Row {
+    std::string header, status;
+  };
+  for (const Row& row :
+       {Row{"Content-Length: 100000\r\n", " 413 "}, Row{"Content-Length: -1\r\n", " 400 "},
+        Row{"Content-Length: 1x\r\n", " 400 "}, Row{"", " 411 "}, Row{"Transfer-Encoding: chunked\r\n", " 411 "}}) {
+    House house;
+    Peer client(house);
+    assert_contains(client.http("POST /api/v1/login HTTP/1.1\r\nHost: x\r\n" + row.header + "\r\n").substr(0, 20),
+                    row.status);
+  }
+}
+
+void a_body_that_does_not_come_is_given_up(void**) {
+  House house;
+  Peer client(house);
+  client.send_all("POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+  const auto answered_after = [&](std::int64_t us) {
+    for (int turn = 0; turn < 20 && client.buffer.empty(); ++turn) {
+      Now now = read_clock();
+      now.mono_us += us;
+      house.server->tick(now);
+      house.turn();
+      client.receive();
+    }
+    return !client.buffer.empty();
+  };
+  assert_false(answered_after(Exchanges::kBodyUs - 5'000'000));
+  assert_true(answered_after(Exchanges::kBodyUs + 5'000'000));
+  assert_contains(client.buffer.substr(0, 20), " 408 ");
+}
+
 void fragments_make_one_message(void**) {
   House house;
   Peer client(house);
@@ -558,6 +591,8 @@ int main() {
       cmocka_unit_test(only_pages_of_this_server_may_upgrade),
       cmocka_unit_test(http_serves_little_and_guards_the_status),
       cmocka_unit_test(a_connection_carries_one_request),
+      cmocka_unit_test(bodies_are_announced_and_bounded),
+      cmocka_unit_test(a_body_that_does_not_come_is_given_up),
       cmocka_unit_test(fragments_make_one_message),
       cmocka_unit_test(a_message_too_large_is_refused_and_the_next_is_read),
       cmocka_unit_test(a_binary_message_is_refused_and_the_next_is_read),
