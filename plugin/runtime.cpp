@@ -99,7 +99,10 @@ void Runtime::begin() {
                                        [this](std::function<void()> work) { post(std::move(work)); });
   server_ = std::make_unique<Server>(&loop_, hub_, *journal_, host_.log, *options, host_.state_dir);
   server_->start();
-  announce_start();
+  // The small files, the token and the run state, have their place on the disk before the journal takes any.
+  const RunState::Before before = run_state_.begin();
+  hub_.faults().contain([&] { journal_->start(); });
+  announce_start(before);
 
   uv_timer_start(
       &second_,
@@ -138,8 +141,7 @@ void Runtime::before_wait() {
   idle_before_us_ = idle_us;
 }
 
-void Runtime::announce_start() {
-  const RunState::Before before = run_state_.begin();
+void Runtime::announce_start(const RunState::Before& before) {
   hub_.follow({.epoch = before.epoch, .offset = before.offset, .ended = before.end == RunState::Before::End::orderly});
   const Now now = read_clock();
   const std::string correlation = new_correlation_id();

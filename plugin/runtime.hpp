@@ -73,7 +73,7 @@ class Runtime {
   bool take_cold_events();  // true: there are more
   void before_wait();
   void tick();
-  void announce_start();
+  void announce_start(const RunState::Before& before);
   void stop_loop();
   void put_in_force(std::shared_ptr<const Options> options);
   void compare_configuration(std::string_view text, std::string correlation_id);

@@ -56,6 +56,9 @@ Journal::Journal(Hub& hub, const JournalOptions& options, std::string state_dir,
   report_.path = path_of(options);
   subscribe(options);
   hub_.add_subscriber(*this);
+}
+
+void Journal::start() {
   const SignalsBlocked blocked;
   writer_ = std::thread([this] { write(); });
   for (std::thread& reader : readers_) reader = std::thread([this] { read_requests(); });
@@ -233,8 +236,9 @@ void Journal::finish() {
     log_(LogLevel::warning, "the journal: " + std::to_string(left) + " events could not be stored before the end");
   news_.notify_one();
   reads_news_.notify_all();
-  writer_.join();
-  for (std::thread& reader : readers_) reader.join();
+  if (writer_.joinable()) writer_.join();
+  for (std::thread& reader : readers_)
+    if (reader.joinable()) reader.join();
 }
 
 // ── The writer ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -56,6 +56,8 @@ class Journal : public Subscriber, public Past {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
+  // Begins to store; what comes before waits. Once.
+  void start();
   void configure(const JournalOptions& options);
   [[nodiscard]] JournalReport report() const;
 

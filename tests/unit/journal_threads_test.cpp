@@ -51,6 +51,7 @@ void all_at_once(void**) {
   auto journal = std::make_unique<Journal>(
       hub, options, folder, [](LogLevel, const std::string&) {},
       [&posts](std::function<void()> work) { posts.add(std::move(work)); });
+  journal->start();
   const std::shared_ptr<int> alive = std::make_shared<int>();
   const std::int64_t ends_us = read_clock().mono_us + kPatienceUs;
   std::size_t reading = 0, waiting = 0;
