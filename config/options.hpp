@@ -240,9 +240,18 @@ struct JournalOptions {
 };
 
 struct SourcesOptions {
-  Microseconds metrics_interval = std::chrono::seconds(30);
-  Microseconds named_interval = std::chrono::seconds(10);
+  struct Metrics {
+    bool enabled = true;
+    Microseconds interval = std::chrono::seconds(30);
+    friend bool operator==(const Metrics&, const Metrics&) = default;
+  } metrics;
+  struct Named {
+    bool enabled = true;
+    Microseconds interval = std::chrono::seconds(10);
+    friend bool operator==(const Named&, const Named&) = default;
+  } named;
   struct Forwarders {
+    bool enabled = true;
     Microseconds interval = std::chrono::seconds(10);
     Microseconds timeout = std::chrono::seconds(2);
     std::string probe = ". NS";
@@ -251,9 +260,15 @@ struct SourcesOptions {
     std::vector<std::string> servers;
     friend bool operator==(const Forwarders&, const Forwarders&) = default;
   } forwarders;
-  std::string named_log_file;
-  Microseconds analytics_interval = std::chrono::seconds(5);
-  std::uint32_t analytics_top = 20;
+  struct NamedLog {
+    std::string file;
+    friend bool operator==(const NamedLog&, const NamedLog&) = default;
+  } named_log;
+  struct Analytics {
+    Microseconds interval = std::chrono::seconds(5);
+    std::uint32_t top = 20;
+    friend bool operator==(const Analytics&, const Analytics&) = default;
+  } analytics;
   // Each detector's own mapping, unread until detectors exist: name to its YAML text.
   std::map<std::string, std::string> detectors;
   friend bool operator==(const SourcesOptions&, const SourcesOptions&) = default;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "config/make_item.hpp"
+#include "config/sources_table.hpp"
 
 namespace bindcast {
 
@@ -78,31 +79,6 @@ Item<Options> feeds_item() {
   return item;
 }
 
-// sources.detectors: each detector's mapping is kept as text.
-Item<Options> detectors_item() {
-  static const Names known{"nxdomain_flood", "tunnelling", "amplification"};
-  Item<Options> item{{"sources.detectors", ItemKind::mapping, "keys " + join(known), "{}",
-                      "Settings of the threat detectors.", kNotBuilt, ""},
-                     {},
-                     {},
-                     {}};
-  item.read = [](const YamlNode& node, Options& options, Reader& reader, const std::string& key) {
-    if (!check_mapping(node, reader, key)) return;
-    for (const YamlNode& child : node.children) {
-      const std::string place = key + "." + child.key;
-      if (std::find(known.begin(), known.end(), child.key) == known.end()) {
-        fault_unknown_key(child, place, known, known, reader);
-      } else if (check_mapping(child, reader, place)) {
-        options.sources.detectors[child.key] = flow_text(child);
-      }
-    }
-  };
-  item.show = [](const Options& options, const std::string& key, std::vector<ShownValue>& out) {
-    for (const auto& [name, text] : options.sources.detectors) out.push_back({key + "." + name, text, false});
-  };
-  return item;
-}
-
 std::optional<std::string> read_role_name(const YamlNode& node, Reader& reader, const std::string& key) {
   const auto wrong = name_text(node.key);
   if (wrong.empty()) return node.key;
@@ -161,8 +137,8 @@ void add_auth(Table<Options>& table) {
                                     "a unix socket."));
   table.push_back(Make::boolean(OPTION(auth.query_token), "false",
                                 "Accept a token as ?token= in the URL, which may end up in logs of proxies."));
-  table.push_back(Make::duration(OPTION(auth.session_ttl), "8h", {1s, 30 * kDay},
-                                 "How long a login lasts, unless it is renewed."));
+  table.push_back(
+      Make::duration(OPTION(auth.session_ttl), "8h", {1s, 30 * kDay}, "How long a login lasts, unless it is renewed."));
   table.push_back(Make::entries(OPTION(auth.users), user_table(), label_by_name<UserOptions>,
                                 "Users who log in with a password.",
                                 "[{name: ann, password: \"$y$j9T$...\", roles: [admin]}]"));
@@ -178,15 +154,12 @@ void add_auth(Table<Options>& table) {
                              "Ed25519), or the bytes of a secret for HS256. Read again when it changes."));
   table.push_back(Make::text(OPTION(auth.jwt.issuer), "\"\"", any_text, "Their `iss`; empty: any."));
   table.push_back(Make::text(OPTION(auth.jwt.audience), "\"\"", any_text, "Their `aud`; empty: any."));
-  table.push_back(
-      Make::text(OPTION(auth.jwt.roles_claim), "roles", filled_text, "The claim that holds the roles."));
-  table.push_back(
-      Make::text(OPTION(auth.jwt.user_claim), "sub", filled_text, "The claim that holds the user's name."));
+  table.push_back(Make::text(OPTION(auth.jwt.roles_claim), "roles", filled_text, "The claim that holds the roles."));
+  table.push_back(Make::text(OPTION(auth.jwt.user_claim), "sub", filled_text, "The claim that holds the user's name."));
   table.push_back(Make::integer(OPTION(auth.lockout.failures), "5", {1, 1000, "failures"},
                                 "Failures within the window that lock out: of a user, or of an address (of IPv6, a "
                                 "/64)."));
-  table.push_back(
-      Make::duration(OPTION(auth.lockout.window), "10m", {1s, kDay}, "The window they are counted in."));
+  table.push_back(Make::duration(OPTION(auth.lockout.window), "10m", {1s, kDay}, "The window they are counted in."));
   table.push_back(Make::duration(OPTION(auth.lockout.duration), "15m", {1s, 30 * kDay},
                                  "How long a locked out user or address has to wait. Valid tokens and open sessions "
                                  "are not concerned."));
@@ -236,8 +209,8 @@ void add_delivery(Table<Options>& table) {
                                     "A set of values for batching and for queues.max_events; each key that is "
                                     "written too overrides it.",
                                     kReadFirst));
-  table.push_back(
-      Make::enumeration(OPTION(batching.strategy), "hybrid", "What decides that a batch is sent; see doc/batching.md."));
+  table.push_back(Make::enumeration(OPTION(batching.strategy), "hybrid",
+                                    "What decides that a batch is sent; see doc/batching.md."));
   table.push_back(
       Make::integer(OPTION(batching.max_batch_size), "25", {1, 10000, "events"}, "A batch of so many events is sent."));
   table.push_back(
@@ -245,22 +218,23 @@ void add_delivery(Table<Options>& table) {
   table.push_back(Make::duration(OPTION(batching.batch_timeout), "500ms", {1ms, 1min},
                                  "A batch whose first event has waited so long is sent."));
   table.push_back(Make::boolean(OPTION(batching.compression.enabled), "true", "Compress batches."));
-  table.push_back(Make::size(OPTION(batching.compression.threshold), "512", {0, kMiB},
-                             "Smaller messages are sent as they are."));
   table.push_back(
-      Make::integer(OPTION(batching.compression.level), "3", {1, 9}, "1 is fastest, 9 is smallest."));
+      Make::size(OPTION(batching.compression.threshold), "512", {0, kMiB}, "Smaller messages are sent as they are."));
+  table.push_back(Make::integer(OPTION(batching.compression.level), "3", {1, 9}, "1 is fastest, 9 is smallest."));
   table.push_back(Make::size(OPTION(batching.compression.cache), "8MiB", {0, kGiB},
                              "Memory for compressed batches that may be wanted again."));
   table.push_back(
       Make::boolean(OPTION(batching.priority_bypass), "true", "Critical and urgent events do not wait for a batch."));
-  table.push_back(Make::boolean(OPTION(batching.adaptive_sizing), "true", "Batches as large as the stream and the load ask for."));
+  table.push_back(
+      Make::boolean(OPTION(batching.adaptive_sizing), "true", "Batches as large as the stream and the load ask for."));
   table.push_back(Make::integer(OPTION(batching.min_batch_size), "5", {1, 10000, "events"},
                                 "Adaptive sizing goes no lower; unless written, never above max_batch_size."));
   table.push_back(Make::duration(OPTION(batching.max_batch_timeout), "5s", {1ms, 5min},
                                  "Adaptive sizing waits no longer; unless written, never below batch_timeout."));
-  table.push_back(Make::real(OPTION(batching.load_threshold), "0.8", {0.1, 1},
-                             "The part of its queue from which on a client counts as being behind: its batches wait for nothing, and like "
-                             "queries come folded into dns_query_batch."));
+  table.push_back(Make::real(
+      OPTION(batching.load_threshold), "0.8", {0.1, 1},
+      "The part of its queue from which on a client counts as being behind: its batches wait for nothing, and like "
+      "queries come folded into dns_query_batch."));
 
   table.push_back(
       Make::integer(OPTION(queues.max_events), "500", {1, 1'000'000, "events"}, "Events that wait for one client."));
@@ -272,13 +246,14 @@ void add_delivery(Table<Options>& table) {
   table.push_back(Make::enumeration(OPTION(queues.overflow), "drop_lowest",
                                     "What goes when a client's queue is full. The client is told of every loss."));
 
-  table.push_back(Make::integer(OPTION(rate_limit.events_per_second), "0", {0, 1'000'000, "events"},
-                                "Events to one client; 0: no limit. Above it like queries are folded, other events are lost and told; critical "
-                                "and urgent ones are not counted."));
+  table.push_back(Make::integer(
+      OPTION(rate_limit.events_per_second), "0", {0, 1'000'000, "events"},
+      "Events to one client; 0: no limit. Above it like queries are folded, other events are lost and told; critical "
+      "and urgent ones are not counted."));
   table.push_back(Make::integer(OPTION(rate_limit.burst), "0", {0, 1'000'000, "events"},
                                 "Events that may come at once; 0: as many as in one second."));
-  table.push_back(
-      Make::boolean(OPTION(rate_limit.adaptive), "true", "Lower the limit, down to a quarter, while the clients or the loop are busy."));
+  table.push_back(Make::boolean(OPTION(rate_limit.adaptive), "true",
+                                "Lower the limit, down to a quarter, while the clients or the loop are busy."));
   table.push_back(Make::integer(OPTION(rate_limit.messages_per_minute), "100", {1, 100'000, "messages"},
                                 "Messages taken from one client."));
   table.push_back(Make::integer(OPTION(rate_limit.subscription_changes_per_minute), "10", {1, 100'000, "changes"},
@@ -308,13 +283,10 @@ void add_delivery(Table<Options>& table) {
 
   table.push_back(Make::name_list(OPTION(retry.acknowledge), "[critical, urgent]",
                                   "Priorities whose events are sent again until acknowledged."));
-  table.push_back(
-      Make::duration(OPTION(retry.initial), "1s", {10ms, 1h}, "Wait before the first repetition."));
-  table.push_back(
-      Make::real(OPTION(retry.factor), "2", {1, 10}, "Each wait is so many times the one before."));
+  table.push_back(Make::duration(OPTION(retry.initial), "1s", {10ms, 1h}, "Wait before the first repetition."));
+  table.push_back(Make::real(OPTION(retry.factor), "2", {1, 10}, "Each wait is so many times the one before."));
   table.push_back(Make::duration(OPTION(retry.max), "1m", {10ms, kDay}, "The longest wait."));
-  table.push_back(
-      Make::integer(OPTION(retry.attempts), "8", {0, 100, "repetitions"}, "Then the event is given up."));
+  table.push_back(Make::integer(OPTION(retry.attempts), "8", {0, 100, "repetitions"}, "Then the event is given up."));
   table.push_back(Make::entries(OPTION(escalation), escalation_table(), label_by_index,
                                 "Who is told when nobody acknowledges an urgent event. An empty list stands for the "
                                 "ladder shown, without its webhook.",
@@ -324,7 +296,7 @@ void add_delivery(Table<Options>& table) {
                                 "secret_file: /etc/bind/webhook.key}}]"));
 }
 
-void add_journal_and_sources(Table<Options>& table) {
+void add_journal(Table<Options>& table) {
   table.push_back(Make::boolean(OPTION(journal.enabled), "true", "Store durable events on disk."));
   table.push_back(Make::path(OPTION(journal.path), "bindcast.db", filled_text,
                              "The database of durable events; a relative path is below named's working directory."));
@@ -333,32 +305,6 @@ void add_journal_and_sources(Table<Options>& table) {
   table.push_back(Make::boolean(OPTION(journal.queries), "false",
                                 "Store events about queries too; they have at most a quarter of max_size."));
   table.push_back(Make::enumeration(OPTION(journal.sync), "normal", "How hard SQLite waits for the disk."));
-
-  table.push_back(Make::duration(OPTION_AT("sources.metrics.interval", sources.metrics_interval), "30s", {1s, kDay},
-                                 "How often the system is measured.", kNotBuilt));
-  table.push_back(Make::duration(OPTION_AT("sources.named.interval", sources.named_interval), "10s", {1s, kDay},
-                                 "How often named's own counters are read.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(sources.forwarders.interval), "10s", {1s, kDay},
-                                 "How often each forwarder is probed.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(sources.forwarders.timeout), "2s", {10ms, 1min},
-                                 "A probe without an answer for so long has failed.", kNotBuilt));
-  table.push_back(Make::text(OPTION(sources.forwarders.probe), "\". NS\"", probe_text,
-                             "The question that is asked: an owner name and a type.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(sources.forwarders.slow), "200ms", {1ms, 1min},
-                                 "A forwarder that takes longer is slow.", kNotBuilt));
-  table.push_back(Make::integer(OPTION(sources.forwarders.down_after), "3", {1, 1000, "failed probes"},
-                                "Then a forwarder is down.", kNotBuilt));
-  table.push_back(Make::integer(OPTION(sources.forwarders.up_after), "2", {1, 1000, "answered probes"},
-                                "Then it is up again.", kNotBuilt));
-  table.push_back(Make::text_list(OPTION(sources.forwarders.servers), "[]", server_address,
-                                  "Servers to probe besides named's own forwarders.", kNotBuilt));
-  table.push_back(Make::path(OPTION_AT("sources.named_log.file", sources.named_log_file), "\"\"", any_text,
-                             "The file of one of named's log channels, to be followed; empty: none.", kNotBuilt));
-  table.push_back(Make::duration(OPTION_AT("sources.analytics.interval", sources.analytics_interval), "5s", {1s, 1h},
-                                 "How often the analytics are reported.", kNotBuilt));
-  table.push_back(Make::integer(OPTION_AT("sources.analytics.top", sources.analytics_top), "20", {1, 1000, "entries"},
-                                "The length of their lists.", kNotBuilt));
-  table.push_back(detectors_item());
 }
 
 }  // namespace
@@ -370,7 +316,8 @@ const Table<Options>& options_table() {
     add_auth(all);
     add_events(all);
     add_delivery(all);
-    add_journal_and_sources(all);
+    add_journal(all);
+    add_sources(all);
     return all;
   }();
   return table;

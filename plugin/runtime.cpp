@@ -8,10 +8,13 @@
 #include <utility>
 
 #include "plugin/correlation_id.hpp"
+#include "plugin/health/health.hpp"
 #include "plugin/hub/policy_serials.hpp"
 #include "plugin/journal/journal.hpp"
+#include "plugin/metrics/metrics.hpp"
 #include "plugin/server/server.hpp"
 #include "plugin/signals_blocked.hpp"
+#include "plugin/sources/sources.hpp"
 #include "plugin/version.hpp"
 
 namespace bindcast {
@@ -83,11 +86,14 @@ void Runtime::run() {
   uv_run(&loop_, UV_RUN_DEFAULT);
   close_handle(reinterpret_cast<uv_handle_t*>(&stop_poll_));
   uv_run(&loop_, UV_RUN_NOWAIT);
+  sources_.reset();
   if (abandoned_)
     server_.release()->abandon();
   else
     server_.reset();
   journal_.reset();
+  health_.reset();
+  metrics_.reset();
 }
 
 void Runtime::begin() {
@@ -95,14 +101,19 @@ void Runtime::begin() {
   hub_.add_processor(std::make_unique<PolicySerials>());
   hub_.configure(*options);
   intake_.configure(*options);
+  metrics_ = std::make_unique<Metrics>();
+  health_ = std::make_unique<Health>(hub_);
   journal_ = std::make_unique<Journal>(hub_, options->journal, host_.state_dir, host_.log,
                                        [this](std::function<void()> work) { post(std::move(work)); });
-  server_ = std::make_unique<Server>(&loop_, hub_, *journal_, host_.log, *options, host_.state_dir);
+  server_ = std::make_unique<Server>(ServerTools{&loop_, hub_, *journal_, *health_, *metrics_, host_.log}, *options,
+                                     host_.state_dir);
   server_->start();
   // The small files, the token and the run state, have their place on the disk before the journal takes any.
   const RunState::Before before = run_state_.begin();
   hub_.faults().contain([&] { journal_->start(); });
   announce_start(before);
+  sources_ = std::make_unique<Sources>(SourceTools{&loop_, hub_, intake_, *health_, *metrics_, host_.log}, *options,
+                                       read_clock());
 
   uv_timer_start(
       &second_,
@@ -119,6 +130,7 @@ void Runtime::tick() {
   intake_.collect_counts(now);
   hub_.tick(now);
   server_->tick(now);
+  sources_->tick(now);
   run_state_.note(hub_.last_offset());
   uv_async_send(&posted_);  // what failed is tried again
   const Faults& faults = hub_.faults();
@@ -166,6 +178,7 @@ void Runtime::stop_loop() {
   faults.contain([&] {
     while (take_cold_events()) continue;
   });
+  if (sources_) sources_->end();
   if (server_) server_->end_publishing(now);
   faults.contain([&] {
     Event event = make_event(EventType::service_stopped);
@@ -312,6 +325,7 @@ void Runtime::put_in_force(std::shared_ptr<const Options> options) {
   intake_.configure(*options);
   if (journal_) journal_->configure(options->journal);
   if (server_) server_->apply(*options);
+  if (sources_) sources_->configure(*options, read_clock());
 }
 
 void Runtime::configuration(std::string text, std::string correlation_id) {

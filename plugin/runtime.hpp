@@ -27,8 +27,11 @@
 
 namespace bindcast {
 
+class Health;
 class Journal;
+class Metrics;
 class Server;
+class Sources;
 
 struct HostInfo {
   std::string name = "host";
@@ -91,8 +94,12 @@ class Runtime {
   Intake intake_;
   ColdQueue cold_;
   RunState run_state_;
-  std::unique_ptr<Journal> journal_;  // this and the server: made and destroyed on the loop thread
+  // These are made and destroyed on the loop thread.
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Health> health_;
+  std::unique_ptr<Journal> journal_;
   std::unique_ptr<Server> server_;
+  std::unique_ptr<Sources> sources_;
 
   mutable std::mutex mutex_;  // guards the three below
   std::shared_ptr<const Options> options_;

@@ -74,11 +74,22 @@ void Intake::configure(const Options& options) {
 
 void Intake::update_interest() {
   std::uint32_t interest = kWantsRpz;
-  if (queries_enabled_ && hub_.wanted(EventType::dns_query_log))
+  if (queries_enabled_ && observed())
+    interest |= kWantsQueries;
+  else if (queries_enabled_ && hub_.wanted(EventType::dns_query_log))
     interest |= ignored_names_.empty() && hub_.only_counted(EventType::dns_query_log) ? kCountsQueries : kWantsQueries;
   if (queries_enabled_ && hub_.wanted(EventType::dns_query_failed)) interest |= kWantsFailures;
   if (control_.interest.load(std::memory_order_relaxed) != interest)
     control_.interest.store(interest, std::memory_order_relaxed);
+}
+
+bool Intake::observed() const noexcept {
+  return std::ranges::any_of(observers_, [](const QueryObserver* observer) { return observer->watches(); });
+}
+
+void Intake::show_observers(const QueryView& query, Now now) {
+  for (QueryObserver* observer : observers_)
+    if (observer->watches()) hub_.faults().contain([&] { observer->see(query, now); });
 }
 
 bool Intake::ignored(const QueryView& query) const {
@@ -104,7 +115,13 @@ void Intake::take_query(const Ring::Record& record, Now now) {
       hub_.report_lost(DropReason::capture_overflow, {type}, 1, now);
     }
   };
-  if (!query.fixed.counted && hub_.wanted(EventType::dns_query_log)) emit(EventType::dns_query_log);
+  if (!query.fixed.counted) {
+    show_observers(query, now);
+    if (hub_.only_counted(EventType::dns_query_log))
+      hub_.pass_by(EventType::dns_query_log, 1, now);
+    else if (hub_.wanted(EventType::dns_query_log))
+      emit(EventType::dns_query_log);
+  }
   if (!query.fixed.dropped && query.fixed.rcode == kServfail && hub_.wanted(EventType::dns_query_failed))
     emit(EventType::dns_query_failed);
 }
@@ -129,8 +146,10 @@ void Intake::report_losses(Lane& lane, Now now) {
     return value - std::exchange(reported, value);
   };
   Producer& producer = *lane.producer;
-  hub_.report_lost(DropReason::capture_overflow, {dns_query_log}, news(producer.dropped_queries, lane.reported.queries),
-                   now);
+  const std::uint64_t dropped = news(producer.dropped_queries, lane.reported.queries);
+  hub_.report_lost(DropReason::capture_overflow, {dns_query_log}, dropped, now);
+  for (QueryObserver* observer : observers_)
+    if (dropped != 0 && observer->watches()) observer->missed(dropped, now);
   hub_.report_lost(DropReason::capture_overflow, {dns_query_failed},
                    news(producer.dropped_failures, lane.reported.failures), now);
   hub_.report_lost(DropReason::capture_overflow, kRpzTypes, news(producer.dropped_rpz, lane.reported.rpz), now);

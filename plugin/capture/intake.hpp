@@ -12,6 +12,7 @@
 #include "config/options.hpp"
 #include "plugin/capture/producer.hpp"
 #include "plugin/capture/query_event.hpp"
+#include "plugin/capture/query_observer.hpp"
 #include "plugin/capture/rpz_fold.hpp"
 #include "plugin/hub/hub.hpp"
 
@@ -31,6 +32,8 @@ class Intake {
   void attach(uv_loop_t* loop);  // before any producer exists
   void detach();                 // closes the handles; run the loop once more afterwards
   void configure(const Options& options);
+  // Borrowed; before any producer exists, and as long as this lives.
+  void add_observer(QueryObserver& observer) { observers_.push_back(&observer); }
 
   enum class Drained : std::uint8_t { nothing, all, more /* a ring had more than a drain takes */ };
   // Takes what is in the rings: at most half of what a client's queue holds, because the sockets are written to between
@@ -57,6 +60,8 @@ class Intake {
   void take_new_lanes();
   void lose_rpz(std::uint64_t count, Now now) noexcept;
   void report_losses(Lane& lane, Now now);
+  [[nodiscard]] bool observed() const noexcept;
+  void show_observers(const QueryView& query, Now now);
   [[nodiscard]] bool ignored(const QueryView& query) const;
   void poll();
   void fall_asleep();
@@ -69,6 +74,7 @@ class Intake {
   QueryEventOptions query_options_;
   Event event_;  // of the query at hand; kept for its buffers
   bool queries_enabled_ = true;
+  std::vector<QueryObserver*> observers_;
   std::size_t records_per_drain_ = kMostRecordsPerDrain;
   std::size_t taken_ = 0;  // by the last drain
 

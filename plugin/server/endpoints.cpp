@@ -13,6 +13,8 @@ namespace bindcast {
 
 namespace {
 
+constexpr std::string_view kOpenMetricsType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 HttpAnswer json_answer(const Json& body) {
   return {.status = kHttpOk, .body = dump(body.get()) + "\n", .content_type = "application/json", .headers = {}};
 }
@@ -33,6 +35,14 @@ void Server::serve_endpoints() {
       reply(json_answer(status(now)));
     else
       reply(http_error(kHttpForbidden, "the status needs a role that may watch"));
+  });
+  exchanges_.serve("GET", "/metrics", [this](HttpRequest&& request, const Reply& reply, Now now) {
+    const auto user = user_of(request, reply);
+    if (!user) return;
+    if (permitted(*user, Right::watch, request, now))
+      reply({.status = kHttpOk, .body = metrics_.text(), .content_type = std::string(kOpenMetricsType), .headers = {}});
+    else
+      reply(http_error(kHttpForbidden, "metrics need a role that may watch"));
   });
   exchanges_.serve("GET", "/api/v1/events", [this](HttpRequest&& request, const Reply& reply, Now now) {
     const auto user = user_of(request, reply);

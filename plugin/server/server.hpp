@@ -18,9 +18,11 @@
 #include <vector>
 
 #include "plugin/delivery/channels.hpp"
+#include "plugin/health/health.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/journal/journal.hpp"
 #include "plugin/log.hpp"
+#include "plugin/metrics/metrics.hpp"
 #include "plugin/publish/publish_requests.hpp"
 #include "plugin/publish/publish_socket.hpp"
 #include "plugin/publish/publishing.hpp"
@@ -37,9 +39,19 @@
 
 namespace bindcast {
 
+// What the server works with; all of it outlives the server.
+struct ServerTools {
+  uv_loop_t* loop;
+  Hub& hub;
+  Journal& journal;
+  Health& health;
+  Metrics& metrics;
+  Log log;
+};
+
 class Server {
  public:
-  Server(uv_loop_t* loop, Hub& hub, Journal& journal, Log log, const Options& options, const std::string& state_dir);
+  Server(const ServerTools& tools, const Options& options, const std::string& state_dir);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -132,6 +144,8 @@ class Server {
 
   uv_loop_t* loop_;
   Journal& journal_;
+  Health& health_;
+  Metrics& metrics_;
   Log log_;
   std::unique_ptr<Passwords> passwords_;  // none once the server has finished
   Identity identity_;

@@ -32,6 +32,8 @@ struct House {
   Options options;
   Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, read_clock()};
   std::unique_ptr<Journal> journal;
+  Metrics metrics;
+  Health health{hub};
   std::unique_ptr<Server> server;
 
   House() {
@@ -47,9 +49,10 @@ struct House {
     none.enabled = false;
     const Log say_nothing = [](LogLevel, const std::string&) {};
     journal = std::make_unique<Journal>(hub, none, folder, say_nothing, [](const auto&) {});
-    server = std::make_unique<Server>(
-        &loop, hub, *journal, [](LogLevel, const std::string& line) { fuzz::require_line(line, 2000); }, options,
-        folder);
+    server =
+        std::make_unique<Server>(ServerTools{&loop, hub, *journal, health, metrics,
+                                             [](LogLevel, const std::string& line) { fuzz::require_line(line, 2000); }},
+                                 options, folder);
     server->start();
     std::ifstream(folder + "/bindcast.token") >> token;
   }

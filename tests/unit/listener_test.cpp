@@ -37,6 +37,8 @@ struct House {
   std::vector<std::string> log;
   Options options;
   Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, read_clock()};
+  Metrics metrics;
+  Health health{hub};
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Server> server;
   std::string token;
@@ -50,8 +52,9 @@ struct House {
     none.enabled = false;
     const Log say_nothing = [](LogLevel, const std::string&) {};
     journal = std::make_unique<Journal>(hub, none, folder, say_nothing, [](const auto&) {});
-    server = std::make_unique<Server>(
-        &loop, hub, *journal, [this](LogLevel, const std::string& line) { log.push_back(line); }, options, folder);
+    server = std::make_unique<Server>(ServerTools{&loop, hub, *journal, health, metrics,
+                                                  [this](LogLevel, const std::string& line) { log.push_back(line); }},
+                                      options, folder);
     server->start();
     std::ifstream(folder + "/bindcast.token") >> token;
   }

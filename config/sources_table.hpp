@@ -1,0 +1,11 @@
+// The part of the table of options that says what Bindcast measures, probes and follows by itself.
+#pragma once
+
+#include "config/item.hpp"
+#include "config/options.hpp"
+
+namespace bindcast {
+
+void add_sources(Table<Options>& table);
+
+}  // namespace bindcast

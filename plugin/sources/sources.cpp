@@ -1,0 +1,22 @@
+#include "plugin/sources/sources.hpp"
+
+namespace bindcast {
+
+Sources::Sources(const SourceTools& tools, const Options& options, Now now) : faults_(tools.hub.faults()) {
+  configure(options, now);
+}
+
+// One that fails does not keep the others from their work.
+void Sources::configure(const Options& options, Now now) {
+  for (const auto& source : all_) faults_.contain([&] { source->configure(options, now); });
+}
+
+void Sources::tick(Now now) {
+  for (const auto& source : all_) faults_.contain([&] { source->tick(now); });
+}
+
+void Sources::end() {
+  for (const auto& source : all_) faults_.contain([&] { source->end(); });
+}
+
+}  // namespace bindcast

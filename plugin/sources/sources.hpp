@@ -1,0 +1,41 @@
+// All sources of one process: made at start, configured together. Loop thread only.
+#pragma once
+
+#include <uv.h>
+
+#include <memory>
+#include <vector>
+
+#include "config/options.hpp"
+#include "plugin/capture/intake.hpp"
+#include "plugin/health/health.hpp"
+#include "plugin/hub/hub.hpp"
+#include "plugin/log.hpp"
+#include "plugin/metrics/metrics.hpp"
+#include "plugin/sources/source.hpp"
+
+namespace bindcast {
+
+// What a source works with; all of it outlives the sources.
+struct SourceTools {
+  uv_loop_t* loop;
+  Hub& hub;
+  Intake& intake;
+  Health& health;
+  Metrics& metrics;
+  const Log& log;
+};
+
+class Sources {
+ public:
+  Sources(const SourceTools& tools, const Options& options, Now now);
+  void configure(const Options& options, Now now);
+  void tick(Now now);  // once a second
+  void end();
+
+ private:
+  Faults& faults_;
+  std::vector<std::unique_ptr<Source>> all_;
+};
+
+}  // namespace bindcast
