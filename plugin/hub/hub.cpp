@@ -120,6 +120,7 @@ std::uint64_t Hub::emit(Event&& event, Now now) noexcept {
     }
     stamp(event, now);
     ++statistics_.events_processed;
+    ++statistics_.processed[index_of(event.type)];
     offset = event.offset;
     const auto& takers = by_type_[index_of(event.type)];
     if (type_info(event.type).klass == Class::durable || !event.target_user_id.empty() ||
@@ -228,6 +229,7 @@ void Hub::pass_by(EventType type, std::uint64_t count, Now now) noexcept {
   if (count == 0) return;
   statistics_.events_emitted += count;
   statistics_.events_processed += count;
+  statistics_.processed[index_of(type)] += count;
   const std::uint64_t first = last_offset_ + 1;
   last_offset_ += count;
   for (Subscriber* taker : by_type_[index_of(type)])

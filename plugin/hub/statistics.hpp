@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "events/type.hpp"
 #include "plugin/histogram.hpp"
 
 namespace bindcast {
@@ -26,6 +27,7 @@ struct Statistics {
   std::uint64_t events_filtered = 0;     // refused by a processor, the global filter or a type's `enabled: false`
   std::uint64_t events_sampled_out = 0;  // never made, by events.queries.sample
   std::uint64_t events_failed = 0;       // could not be made or processed (a fault of ours, or malformed)
+  std::array<std::uint64_t, kEventTypeCount> processed{};  // of events_processed, by type
   // By DropReason, over all subscribers; queue_overflow is the delivery's to count.
   std::array<std::uint64_t, kDropReasonCount> dropped{};
   std::uint64_t drained_events = 0;  // out of the capture's rings,

@@ -10,6 +10,12 @@ namespace bindcast {
 namespace {
 
 constexpr std::string_view kKindNames[] = {"counter", "gauge", "summary", "info"};
+constexpr std::string_view kSuffixes[] = {"_total", "", "", "_info"};
+
+template <class Enum>
+std::size_t index_of(Enum value) {
+  return static_cast<std::size_t>(value);
+}
 
 std::string number_text(double value) {
   if (std::isnan(value)) return "NaN";
@@ -18,12 +24,12 @@ std::string number_text(double value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-void append_escaped(std::string& text, std::string_view value) {
+void append_escaped(std::string& text, std::string_view value, bool quotes) {
   for (const char c : value) {
     if (c == '\n') {
       text += "\\n";
     } else {
-      if (c == '"' || c == '\\') text += '\\';
+      if ((c == '"' && quotes) || c == '\\') text += '\\';
       text += c;
     }
   }
@@ -31,14 +37,28 @@ void append_escaped(std::string& text, std::string_view value) {
 
 }  // namespace
 
+MetricsFormat metrics_format_for(std::string_view accept) noexcept {
+  return accept.find("application/openmetrics-text") == std::string_view::npos ? MetricsFormat::prometheus
+                                                                               : MetricsFormat::openmetrics;
+}
+
+std::string_view content_type_of(MetricsFormat format) noexcept {
+  return format == MetricsFormat::openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                              : "text/plain; version=0.0.4; charset=utf-8";
+}
+
 void MetricsText::family(Kind kind, std::string_view name, std::string_view help, std::string_view unit) {
   kind_ = kind;
   name_ = "bindcast_";
   name_ += name;
-  text_ += "# TYPE " + name_ + " " + std::string(kKindNames[static_cast<std::size_t>(kind)]) + "\n";
-  if (!unit.empty()) text_ += "# UNIT " + name_ + " " + std::string(unit) + "\n";
-  text_ += "# HELP " + name_ + " ";
-  append_escaped(text_, help);
+  // The older format knows no units and no kind "info", and calls a family as its samples.
+  const bool older = format_ == MetricsFormat::prometheus;
+  const std::string called = older ? name_ + std::string(kSuffixes[index_of(kind)]) : name_;
+  const Kind known = older && kind == Kind::info ? Kind::gauge : kind;
+  text_ += "# TYPE " + called + " " + std::string(kKindNames[index_of(known)]) + "\n";
+  if (!unit.empty() && !older) text_ += "# UNIT " + called + " " + std::string(unit) + "\n";
+  text_ += "# HELP " + called + " ";
+  append_escaped(text_, help, !older);
   text_ += "\n";
 }
 
@@ -51,7 +71,7 @@ void MetricsText::line(std::string_view suffix, Labels labels, std::string_view 
       text_ += std::exchange(before, ',');
       text_ += name;
       text_ += "=\"";
-      append_escaped(text_, of_it);
+      append_escaped(text_, of_it, true);
       text_ += '"';
     };
     for (const Label& each : labels) label(each.name, each.value);
@@ -64,11 +84,11 @@ void MetricsText::line(std::string_view suffix, Labels labels, std::string_view 
 }
 
 void MetricsText::sample(std::uint64_t value, Labels labels) {
-  line(kind_ == Kind::counter ? "_total" : kind_ == Kind::info ? "_info" : "", labels, {}, std::to_string(value));
+  line(kSuffixes[index_of(kind_)], labels, {}, std::to_string(value));
 }
 
 void MetricsText::sample(double value, Labels labels) {
-  line(kind_ == Kind::counter ? "_total" : "", labels, {}, number_text(value));
+  line(kSuffixes[index_of(kind_)], labels, {}, number_text(value));
 }
 
 void MetricsText::quantile(double quantile, double value, Labels labels) {
@@ -81,12 +101,12 @@ void MetricsText::count_and_sum(std::uint64_t count, double sum, Labels labels) 
 }
 
 std::string MetricsText::finish() && {
-  text_ += "# EOF\n";
+  if (format_ == MetricsFormat::openmetrics) text_ += "# EOF\n";
   return std::move(text_);
 }
 
-std::string Metrics::text() const {
-  MetricsText text;
+std::string Metrics::text(MetricsFormat format) const {
+  MetricsText text(format);
   for (const Writer& writer : writers_) {
     try {
       writer(text);

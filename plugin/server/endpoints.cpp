@@ -13,8 +13,6 @@ namespace bindcast {
 
 namespace {
 
-constexpr std::string_view kOpenMetricsType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 HttpAnswer json_answer(const Json& body) {
   return {.status = kHttpOk, .body = dump(body.get()) + "\n", .content_type = "application/json", .headers = {}};
 }
@@ -39,10 +37,15 @@ void Server::serve_endpoints() {
   exchanges_.serve("GET", "/metrics", [this](HttpRequest&& request, const Reply& reply, Now now) {
     const auto user = user_of(request, reply);
     if (!user) return;
-    if (permitted(*user, Right::watch, request, now))
-      reply({.status = kHttpOk, .body = metrics_.text(), .content_type = std::string(kOpenMetricsType), .headers = {}});
-    else
+    if (!permitted(*user, Right::watch, request, now)) {
       reply(http_error(kHttpForbidden, "metrics need a role that may watch"));
+      return;
+    }
+    const MetricsFormat format = metrics_format_for(request.accept);
+    reply({.status = kHttpOk,
+           .body = metrics_.text(format),
+           .content_type = std::string(content_type_of(format)),
+           .headers = {}});
   });
   exchanges_.serve("GET", "/api/v1/events", [this](HttpRequest&& request, const Reply& reply, Now now) {
     const auto user = user_of(request, reply);

@@ -54,6 +54,7 @@ class Escalations : public Subscriber {
   void webhook_told(const WebhookOutcome& outcome, Now now);
 
   [[nodiscard]] Json statistics_json() const;
+  [[nodiscard]] const Alerts::Counters& counters() const noexcept { return alerts_.counters(); }
   [[nodiscard]] std::size_t open() const noexcept { return alerts_.open(); }
 
  private:

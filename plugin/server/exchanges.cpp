@@ -177,6 +177,7 @@ int Exchanges::begin(lws* wsi, std::string_view path, Now now) {
     exchange->served = served->get();
     exchange->hold(body_bytes.value_or(0));
     request.arguments = arguments_of(wsi);
+    request.accept = header(wsi, WSI_TOKEN_HTTP_ACCEPT).value_or("");
     request.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION).value_or("");
     request.cookie = header(wsi, WSI_TOKEN_HTTP_COOKIE).value_or("");
     request.content_type = header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE).value_or("");

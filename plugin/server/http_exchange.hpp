@@ -40,6 +40,7 @@ struct HttpRequest {
   std::vector<std::string> arguments;  // of the query, decoded: "name=value"
   std::string authorization;           // headers; empty: not there
   std::string cookie;
+  std::string accept;
   std::string content_type;
   std::optional<std::string> origin, host;
   std::string idempotency_key;

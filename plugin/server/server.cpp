@@ -105,6 +105,7 @@ void Server::start() {
     return;
   }
   serve_endpoints();
+  metrics_.add([this](MetricsText& text) { write_metrics(text); });
   webhooks_.configure(shared_.options.retry);
   webhooks_.attach(context_);
   // What came up in this turn of the loop is handed over once, before the loop waits.

@@ -141,6 +141,7 @@ class Server {
   void set_due_timer(std::int64_t due_us, Now now);
   [[nodiscard]] Json status(Now now) const;
   [[nodiscard]] Json publishing_status() const;
+  void write_metrics(MetricsText& text);
 
   uv_loop_t* loop_;
   Journal& journal_;
