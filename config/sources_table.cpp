@@ -44,9 +44,9 @@ void add_sources(Table<Options>& table) {
   table.push_back(Make::boolean(OPTION(sources.metrics.enabled), "true", "Measure the system.", kNotBuilt));
   table.push_back(Make::duration(OPTION(sources.metrics.interval), "30s", {1s, kDay},
                                  "How often the system is measured.", kNotBuilt));
-  table.push_back(Make::boolean(OPTION(sources.named.enabled), "true", "Read named's own counters.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(sources.named.interval), "10s", {1s, kDay},
-                                 "How often named's own counters are read.", kNotBuilt));
+  table.push_back(Make::boolean(OPTION(sources.named.enabled), "true", "Read named's own counters."));
+  table.push_back(
+      Make::duration(OPTION(sources.named.interval), "10s", {1s, kDay}, "How often named's own counters are read."));
   table.push_back(Make::boolean(OPTION(sources.forwarders.enabled), "true",
                                 "Probe the forwarders of named.conf, and those named here.", kNotBuilt));
   table.push_back(Make::duration(OPTION(sources.forwarders.interval), "10s", {1s, kDay},

@@ -56,6 +56,7 @@ Runtime::Runtime(HostInfo host, Options options)
     faults.contain([&] { more = runtime->take_cold_events(); });
     if (more) uv_async_send(handle);  // the sockets have their turn in between
     faults.contain([&] { runtime->take_posts(); });
+    faults.contain([&] { runtime->take_reading(); });
     if (runtime->stop_.exchange(false)) runtime->stop_loop();
   });
   posted_.data = this;
@@ -112,8 +113,8 @@ void Runtime::begin() {
   const RunState::Before before = run_state_.begin();
   hub_.faults().contain([&] { journal_->start(); });
   announce_start(before);
-  sources_ = std::make_unique<Sources>(SourceTools{&loop_, hub_, intake_, *health_, *metrics_, host_.log}, *options,
-                                       read_clock());
+  sources_ = std::make_unique<Sources>(SourceTools{&loop_, hub_, intake_, *health_, *metrics_, host_.log, host_},
+                                       *options, read_clock());
 
   uv_timer_start(
       &second_,
@@ -245,6 +246,24 @@ void Runtime::take_posts() {
     }
     posts_.pop_front();
   }
+}
+
+void Runtime::counted(HostReading&& reading) {
+  auto newest = std::make_unique<HostReading>(std::move(reading));
+  {
+    const std::lock_guard lock(mutex_);
+    reading_.swap(newest);
+  }
+  uv_async_send(&posted_);
+}
+
+void Runtime::take_reading() {
+  std::unique_ptr<HostReading> reading;
+  {
+    const std::lock_guard lock(mutex_);
+    reading.swap(reading_);
+  }
+  if (reading && sources_) sources_->take(std::move(*reading), read_clock());
 }
 
 bool Runtime::take_cold_events() {

@@ -21,8 +21,8 @@
 #include "plugin/capture/cold_queue.hpp"
 #include "plugin/capture/intake.hpp"
 #include "plugin/changes/configuration_diff.hpp"
+#include "plugin/host_info.hpp"
 #include "plugin/hub/hub.hpp"
-#include "plugin/log.hpp"
 #include "plugin/run_state.hpp"
 
 namespace bindcast {
@@ -32,13 +32,7 @@ class Journal;
 class Metrics;
 class Server;
 class Sources;
-
-struct HostInfo {
-  std::string name = "host";
-  std::string version;
-  std::string state_dir = ".";
-  Log log;
-};
+struct HostReading;
 
 class Runtime {
  public:
@@ -65,6 +59,8 @@ class Runtime {
   void lost(EventType type) noexcept;
   // Remembers the host's configuration; from the second call on announces what differs. Read on the loop.
   void configuration(std::string text, std::string correlation_id);
+  // The host's counters. One that the loop has not looked at yet gives way to the next.
+  void counted(HostReading&& reading);
 
   [[nodiscard]] const HostInfo& host() const noexcept { return host_; }
 
@@ -73,6 +69,7 @@ class Runtime {
   void begin();
   void post(std::function<void()>);  // runs on the loop thread, in order; what fails is tried again
   void take_posts();
+  void take_reading();
   bool take_cold_events();  // true: there are more
   void before_wait();
   void tick();
@@ -101,10 +98,11 @@ class Runtime {
   std::unique_ptr<Server> server_;
   std::unique_ptr<Sources> sources_;
 
-  mutable std::mutex mutex_;  // guards the three below
+  mutable std::mutex mutex_;  // guards the four below
   std::shared_ptr<const Options> options_;
   std::optional<Options> prepared_;
   std::deque<std::function<void()>> posts_;
+  std::unique_ptr<HostReading> reading_;
 
   std::optional<Statements> host_statements_;  // the loop's
   std::uint64_t faults_said_ = 0;              // as well

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -22,7 +23,9 @@
 #include "plugin/publish/published_event.hpp"
 #include "plugin/publish/type_name.hpp"
 #include "plugin/runtime.hpp"
+#include "plugin/sources/host_state.hpp"
 
+using bindcast::CounterGroup;
 using bindcast::Event;
 using bindcast::EventType;
 using bindcast::LogLevel;
@@ -54,6 +57,12 @@ bindcast::Log make_log(const bindcast_host* host) {
 
 std::string text_or(const char* text, const char* otherwise) {
   return text != nullptr ? text : otherwise;
+}
+
+// Hosts that were built before there were counters have a shorter struct.
+std::function<void()> counters_of(const bindcast_host* host) {
+  if (host == nullptr || host->size < sizeof(bindcast_host) || host->counters_wanted == nullptr) return {};
+  return [wanted = host->counters_wanted, closure = host->counters_closure] { wanted(closure); };
 }
 
 // Every fault and notice logged; false when there was a fault.
@@ -183,6 +192,31 @@ bindcast::RRsetState rrset_state(const bindcast_rrset& rrset) {
   return state;
 }
 
+std::string counter_name(const bindcast_counter& counter) {
+  if (counter.name != nullptr) return std::string(counter.name, strnlen(counter.name, 64));
+  char text[bindcast::kMaxCodeText];
+  switch (static_cast<CounterGroup>(counter.group)) {
+    case CounterGroup::responses:
+      return {text, bindcast::write_rcode(text, counter.code)};
+    case CounterGroup::queries:
+    case CounterGroup::resolver_queries:
+      return {text, bindcast::write_rrtype(text, counter.code)};
+    default:
+      return {};
+  }
+}
+
+bindcast::HostCounter host_counter(const bindcast_counter& counter) {
+  const auto group = static_cast<CounterGroup>(counter.group);
+  const bool of_view = bindcast::belongs_to_view(group) && counter.view != nullptr;
+  return {.group = group,
+          .view = of_view ? std::string(counter.view, strnlen(counter.view, 255)) : std::string(),
+          .name = counter_name(counter),
+          .value = counter.value,
+          .limit = counter.limit,
+          .life = counter.life};
+}
+
 bool refuse(const std::string& reason, char* error, std::size_t error_size) {
   if (error != nullptr && error_size != 0) std::snprintf(error, error_size, "%s", reason.c_str());
   return false;
@@ -213,7 +247,8 @@ bindcast_runtime* bindcast_start(const bindcast_host* host, const char* config_p
       bindcast::HostInfo info{.name = host == nullptr ? "host" : text_or(host->name, "host"),
                               .version = host == nullptr ? "" : text_or(host->version, ""),
                               .state_dir = host == nullptr ? "." : text_or(host->state_dir, "."),
-                              .log = log};
+                              .log = log,
+                              .counters_wanted = counters_of(host)};
       try {
         g_runtime = new bindcast_runtime(std::move(info), std::move(options));
       } catch (const std::exception& fault) {
@@ -356,6 +391,24 @@ void bindcast_reloaded(bindcast_runtime* runtime, const bindcast_reload* reload)
 
 void bindcast_configuration(bindcast_runtime* runtime, const char* text, size_t length, const char* correlation) {
   guarded([&] { runtime->impl.configuration(std::string(text, length), text_or(correlation, "")); });
+}
+
+void bindcast_counted(bindcast_runtime* runtime, const bindcast_counters* counters) {
+  guarded([&] {
+    bindcast::HostReading reading;
+    reading.taken_us = bindcast::read_clock().mono_us;
+    reading.uptime_seconds = counters->uptime_seconds;
+    const std::size_t count = std::min(counters->count, bindcast::HostReading::kMaxCounters);
+    reading.left_out = counters->count - count;
+    reading.counters.reserve(count);
+    for (const bindcast_counter& counter : std::span(counters->counters, count)) {
+      if (counter.group < bindcast::kCounterGroups)
+        reading.counters.push_back(host_counter(counter));
+      else
+        ++reading.left_out;
+    }
+    runtime->impl.counted(std::move(reading));
+  });
 }
 
 bool bindcast_emit_fields(bindcast_runtime* runtime, const char* type, const bindcast_field* fields, size_t count,

@@ -46,6 +46,13 @@ struct bindcast_host {
 	const char     *state_dir; /* where bindcast.token and bindcast.state live; NULL: the working directory */
 	bindcast_log_fn log;	   /* NULL: stderr */
 	void	       *log_closure;
+	/*
+	 * The host's own counters are wanted: called every sources.named.interval, while it is enabled, and answered, at
+	 * once or later, by bindcast_counted, or not at all. Called on a thread of Bindcast's: must return at once, and
+	 * call no other function of Bindcast. NULL: there are none.
+	 */
+	void (*counters_wanted)(void *closure);
+	void *counters_closure;
 };
 
 /* The ABI version this library was built with. Any thread. */
@@ -254,6 +261,58 @@ bindcast_reloaded(bindcast_runtime *runtime, const struct bindcast_reload *reloa
  */
 void
 bindcast_configuration(bindcast_runtime *runtime, const char *text, size_t length, const char *correlation);
+
+/* ── The host's own counters ────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Each has one kind: counters only grow, and are given as they stand; gauges go up and down. */
+enum bindcast_counter_group {
+	/* Of the whole server: counters. */
+	BINDCAST_RESPONSES, /* answers by code: the rcode */
+	BINDCAST_QUERIES,   /* questions by code: the type; by the name "other" where the host does not tell types apart */
+	BINDCAST_REQUESTS,  /* messages that came, by name: "udp", "tcp" */
+	BINDCAST_OPCODES,   /* messages that came, by name: "QUERY", "NOTIFY"… */
+	BINDCAST_SERVER,    /* whatever else the server counts, by name: "recursion", "dropped"… */
+	/* Of the whole server: gauges. */
+	BINDCAST_QUOTAS, /* what is in use, with its limit, by name: "recursive_clients", "tcp_clients"… */
+	BINDCAST_ZONES,	 /* how many there are, by name: "all", "automatic", "transfers_running"… */
+	/* Of one view. Counters but for the memory, in bytes, with its limit, the nodes, and the active. */
+	BINDCAST_CACHE, /* by name: "query_hits", "query_misses"… */
+	BINDCAST_CACHE_MEMORY,
+	BINDCAST_CACHE_NODES,
+	BINDCAST_RESOLVER,	   /* by name: "timeouts", "retries"… */
+	BINDCAST_RESOLVER_QUERIES, /* questions sent, by code: the type, or "other" */
+	BINDCAST_RESOLVER_ACTIVE   /* by name: "fetches"… */
+};
+
+struct bindcast_counter {
+	uint8_t	    group; /* enum bindcast_counter_group */
+	const char *view;  /* of a group that belongs to a view; else ignored */
+	/* At most 63 of A-Z, a-z, 0-9, '_' and '-'; NULL: `code` tells, or the group has but one value. */
+	const char *name;
+	uint16_t code;
+	uint64_t value;
+	uint64_t limit; /* 0: none, or not known */
+	/*
+	 * Another number when the counter began anew from zero, the same for one that several views share; 0: not known,
+	 * and then a counter that is lower than before began anew.
+	 */
+	uint64_t life;
+};
+
+struct bindcast_counters {
+	size_t			       size;
+	uint64_t		       uptime_seconds; /* 0: not known */
+	const struct bindcast_counter *counters;
+	size_t			       count; /* of at most 16,384; what is beyond is left out, and told as left out */
+};
+/*
+ * What the host counts, all of it, read at one moment. Counters of zero may be left out, but each view and the server
+ * must have at least one entry, so that a counter that comes later is known to have been zero. Gives bind_status_update
+ * and, from the second call on, dns_query_stats; nothing while sources.named is off. When several come before the loop has
+ * looked at one, the last counts. Any thread.
+ */
+void
+bindcast_counted(bindcast_runtime *runtime, const struct bindcast_counters *counters);
 
 /* ── Everything else ────────────────────────────────────────────────────────────────────────────────────────────── */
 

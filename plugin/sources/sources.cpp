@@ -3,6 +3,9 @@
 namespace bindcast {
 
 Sources::Sources(const SourceTools& tools, const Options& options, Now now) : faults_(tools.hub.faults()) {
+  auto host_state = std::make_unique<HostState>(tools.hub, tools.host, tools.metrics);
+  host_state_ = host_state.get();
+  all_.push_back(std::move(host_state));
   configure(options, now);
 }
 
@@ -17,6 +20,10 @@ void Sources::tick(Now now) {
 
 void Sources::end() {
   for (const auto& source : all_) faults_.contain([&] { source->end(); });
+}
+
+void Sources::take(HostReading&& reading, Now now) {
+  faults_.contain([&] { host_state_->take(std::move(reading), now); });
 }
 
 }  // namespace bindcast

@@ -9,9 +9,11 @@
 #include "config/options.hpp"
 #include "plugin/capture/intake.hpp"
 #include "plugin/health/health.hpp"
+#include "plugin/host_info.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/log.hpp"
 #include "plugin/metrics/metrics.hpp"
+#include "plugin/sources/host_state.hpp"
 #include "plugin/sources/source.hpp"
 
 namespace bindcast {
@@ -24,6 +26,7 @@ struct SourceTools {
   Health& health;
   Metrics& metrics;
   const Log& log;
+  const HostInfo& host;
 };
 
 class Sources {
@@ -32,10 +35,13 @@ class Sources {
   void configure(const Options& options, Now now);
   void tick(Now now);  // once a second
   void end();
+  // The host has told its counters.
+  void take(HostReading&& reading, Now now);
 
  private:
   Faults& faults_;
   std::vector<std::unique_ptr<Source>> all_;
+  HostState* host_state_;  // among them
 };
 
 }  // namespace bindcast

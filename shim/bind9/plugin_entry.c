@@ -17,6 +17,7 @@
 #include "shim/bind9/query_capture.h"
 #include "shim/bind9/running_version.h"
 #include "shim/bind9/server_access.h"
+#include "shim/bind9/server_counters.h"
 #include "shim/bind9/zone_watch.h"
 
 #define ENTRY __attribute__((visibility("default")))
@@ -43,6 +44,7 @@ host_of(isc_log_t *lctx) {
 	host.version = running_version();
 	host.log = bind_log;
 	host.log_closure = lctx;
+	host.counters_wanted = server_counters_wanted;
 	return host;
 }
 
@@ -100,6 +102,7 @@ register_instance(const struct bindcast_host *host, const char *config_path, con
 	}
 	instances_set_load(instance, load);
 	query_capture_install(hooktable, mctx, runtime);
+	server_counters_start(runtime);
 	if (!watching) {
 		watching = zone_watch_start(runtime);
 	}
@@ -145,6 +148,7 @@ plugin_destroy(void **instp) {
 	if (last) {
 		zone_watch_stop();
 		watching = false;
+		server_counters_stop();
 		server_forget();
 		query_capture_forget();
 	} else {

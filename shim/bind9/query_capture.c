@@ -186,8 +186,9 @@ query_begins(void *arg, void *data, isc_result_t *result) {
 	ns_client_t *client = qctx->client;
 	bindcast_runtime *runtime = atomic_load_explicit(&current_runtime, memory_order_relaxed);
 
-	if (!server_views_known()) {
+	if (!server_seen()) {
 		server_offer_tasks(client->manager->taskmgr);
+		server_offer_context(client->sctx);
 		server_offer_view(client->view);
 		load_look_again();
 		zone_watch_wake();

@@ -12,6 +12,11 @@ static isc_task_t *task;
 /* &server->viewlist: part of named's server object, which lives until the process ends. */
 static _Atomic(dns_viewlist_t *) views;
 
+static _Atomic(ns_server_t *) context;
+
+/* Both are known. */
+static atomic_bool seen;
+
 bool
 server_known(void) {
 	pthread_mutex_lock(&lock);
@@ -23,6 +28,18 @@ server_known(void) {
 bool
 server_views_known(void) {
 	return atomic_load_explicit(&views, memory_order_relaxed) != NULL;
+}
+
+bool
+server_seen(void) {
+	return atomic_load_explicit(&seen, memory_order_relaxed);
+}
+
+static void
+look_whether_all_is_seen(void) {
+	if (atomic_load(&views) != NULL && atomic_load(&context) != NULL) {
+		atomic_store(&seen, true);
+	}
 }
 
 void
@@ -42,6 +59,18 @@ server_offer_view(dns_view_t *view) {
 	}
 	dns_viewlist_t *unknown = NULL;
 	atomic_compare_exchange_strong(&views, &unknown, view->viewlist);
+	look_whether_all_is_seen();
+}
+
+void
+server_offer_context(ns_server_t *offered) {
+	atomic_store(&context, offered);
+	look_whether_all_is_seen();
+}
+
+ns_server_t *
+server_context(void) {
+	return atomic_load(&context);
 }
 
 /* The sender field carries what is to be run; only run_request reads it. */
@@ -87,7 +116,9 @@ server_forget(void) {
 	if (task != NULL) {
 		isc_task_detach(&task);
 	}
-	/* The list lives on, but whoever finds it known does not look for a task: a plugin that comes back needs both. */
+	/* They live on, but whoever finds them known does not look for a task: a plugin that comes back needs all. */
+	atomic_store(&seen, false);
 	atomic_store(&views, NULL);
+	atomic_store(&context, NULL);
 	pthread_mutex_unlock(&lock);
 }

@@ -13,13 +13,19 @@
 #include <dns/types.h>
 #include <isc/types.h>
 
+#include <ns/types.h>
+
 /* Is there a task, so that server_run can work? Any thread. */
 bool
 server_known(void);
 
-/* Is the server's list of views known? One relaxed load. Query path. */
+/* Is the server's list of views known? One relaxed load. Any thread. */
 bool
 server_views_known(void);
+
+/* Is all known that a query can show, the views and the server's context? One relaxed load. Query path. */
+bool
+server_seen(void);
 
 /*
  * Makes the task in `taskmgr`, if there is none. Server task thread, or a query's thread the first time a query is seen.
@@ -30,6 +36,14 @@ server_offer_tasks(isc_taskmgr_t *taskmgr);
 /* A live view of ours, in the server's list or about to be. Task, or a query's thread the first time. */
 void
 server_offer_view(dns_view_t *view);
+
+/* The server's context, which lives as long as the server. A query's thread the first time. */
+void
+server_offer_context(ns_server_t *context);
+
+/* The server's context, or NULL while no query was seen. Task only; borrowed until the task's event ends. */
+ns_server_t *
+server_context(void);
 
 /*
  * Runs `action(closure)` once on the task, not before any exclusive mode under way has ended. False when there is no
@@ -43,6 +57,6 @@ server_run(void (*action)(void *closure), void *closure);
 void
 server_each_view(void (*visit)(dns_view_t *view, void *closure), void *closure);
 
-/* Gives the task back, and forgets the views: both are looked for again. The last plugin_destroy. */
+/* Gives the task back, and forgets the rest: all is looked for again. The last plugin_destroy. */
 void
 server_forget(void);
