@@ -45,6 +45,10 @@ on_log(void *closure, enum bindcast_log_level level, const char *line) {
 	pthread_mutex_unlock(&log_lock);
 }
 
+/* What start() gives the runtime as the host's counters, with &answered; NULL: it has none. */
+static void (*counters_wanted)(void *closure);
+static uint64_t answered;
+
 static struct bindcast_host
 make_host(void) {
 	struct bindcast_host host = BINDCAST_INIT(host);
@@ -52,6 +56,8 @@ make_host(void) {
 	host.version = "1.2.3";
 	host.state_dir = state_dir;
 	host.log = on_log;
+	host.counters_wanted = counters_wanted;
+	host.counters_closure = &answered;
 	return host;
 }
 
@@ -125,7 +131,7 @@ start(void) {
 	assert_true(websocket_open(&session.client, bound, "/ws", token));
 	assert_non_null(websocket_wait(&session.client, "\"connection_established\"", 5000));
 	assert_true(websocket_send(&session.client, "{\"type\":\"subscribe\",\"data\":{\"categories\":[\"dns\","
-						    "\"security\",\"custom\",\"system\",\"bulk_operation\"]}}"));
+						    "\"security\",\"custom\",\"system\",\"bulk_operation\",\"health\"]}}"));
 	assert_non_null(websocket_wait(&session.client, "\"subscription_updated\"", 5000));
 	return session;
 }
@@ -341,6 +347,59 @@ whole_events_in_somebodys_name(void **state) {
 	stop(&session);
 }
 
+/* The host's counters as they stand; the loop's thread reads what the test's has written. */
+static pthread_mutex_t counters_lock = PTHREAD_MUTEX_INITIALIZER;
+static bindcast_runtime *counted_runtime;
+static uint64_t inside_hits;
+
+static void
+on_counters_wanted(void *closure) {
+	pthread_mutex_lock(&counters_lock);
+	uint64_t *answered_so_far = closure;
+	const struct bindcast_counter counters[] = {
+		{ .group = BINDCAST_RESPONSES, .code = 3, .value = *answered_so_far },
+		{ .group = BINDCAST_QUERIES, .code = 28, .value = *answered_so_far },
+		{ .group = BINDCAST_QUOTAS, .name = "tcp_clients", .value = 2, .limit = 10 },
+		{ .group = BINDCAST_CACHE, .view = "inside", .name = "query_hits", .value = inside_hits },
+		{ .group = BINDCAST_CACHE, .name = "of_no_view", .value = 1 },
+		{ .group = 250, .name = "of_a_later_version", .value = 1 },
+	};
+	struct bindcast_counters all = BINDCAST_INIT(all);
+	all.uptime_seconds = 77;
+	all.counters = counters;
+	all.count = sizeof(counters) / sizeof(counters[0]);
+	bindcast_counted(counted_runtime, &all);
+	++*answered_so_far;
+	inside_hits += 2;
+	pthread_mutex_unlock(&counters_lock);
+}
+
+static void
+counters_become_events_when_they_are_wanted(void **state) {
+	(void)state;
+	write_config("server: {listen: \"127.0.0.1:0\"}\nsources: {named: {interval: 1s}}\n");
+	/* Nobody asks before the runtime is known here. */
+	pthread_mutex_lock(&counters_lock);
+	counters_wanted = on_counters_wanted;
+	struct session session = start();
+	counters_wanted = NULL;
+	counted_runtime = session.runtime;
+	answered = 5;
+	pthread_mutex_unlock(&counters_lock);
+	const char *event = websocket_wait(&session.client, "\"bind_status_update\"", 5000);
+	assert_non_null(event);
+	assert_non_null(strstr(event, "\"version\":\"1.2.3\",\"uptime_seconds\":77"));
+	assert_non_null(strstr(event, "\"by_rcode\":{\"NXDOMAIN\":5},\"by_type\":{\"AAAA\":5}"));
+	assert_non_null(strstr(event, "\"tcp_clients\":{\"used\":2,\"limit\":10}"));
+	assert_non_null(strstr(event, "\"left_out\":2"));
+	event = websocket_wait(&session.client, "\"dns_query_stats\"", 5000);
+	assert_non_null(event);
+	assert_non_null(strstr(event, "\"queries\":1,\"responses\":1"));
+	assert_non_null(strstr(event, "\"views\":[{\"view\":\"inside\",\"cache\":{\"query_hits\":2}"));
+	stop(&session);
+	write_config("server: {listen: \"127.0.0.1:0\"}\nevents: {rpz: {feeds: {\"rpz.test\": malware}}}\n");
+}
+
 static void
 a_prepared_configuration_is_announced_when_applied(void **state) {
 	(void)state;
@@ -393,6 +452,7 @@ main(void) {
 		cmocka_unit_test(zones_records_reloads_and_configuration),
 		cmocka_unit_test(any_other_event_as_fields_or_json),
 		cmocka_unit_test(whole_events_in_somebodys_name),
+		cmocka_unit_test(counters_become_events_when_they_are_wanted),
 		cmocka_unit_test(a_prepared_configuration_is_announced_when_applied),
 		cmocka_unit_test(references_are_counted_and_a_stop_is_announced),
 		cmocka_unit_test(a_faulty_file_is_no_start),
