@@ -10,6 +10,7 @@
 
 #include "config/values.hpp"
 #include "config/webhook_url.hpp"
+#include "events/dns_text.hpp"
 
 namespace bindcast {
 
@@ -182,10 +183,10 @@ std::string feed_category(std::string_view text) {
 
 std::string probe_text(std::string_view text) {
   const auto space = text.find(' ');
-  if (space != std::string_view::npos && domain_name(text.substr(0, space)).empty()) {
-    const auto type = text.substr(space + 1);
-    if (!type.empty() && type.size() <= 16 && only(type, {kUpper, kDigits})) return {};
-  }
+  std::array<std::uint8_t, kMaxNameBytes> name{};
+  if (space != 0 && space != std::string_view::npos && read_name(name, text.substr(0, space)) != 0 &&
+      read_rrtype(text.substr(space + 1)))
+    return {};
   return quoted(text) + " is not a question; write an owner name and a type, such as \". NS\"";
 }
 

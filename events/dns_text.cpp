@@ -76,7 +76,6 @@ char* write_coded(char* out, std::span<const CodeName> index, std::uint16_t code
   return std::to_chars(out, out + 5, code).ptr;
 }
 
-constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::size_t kMaxLabelBytes = 63;
 
 // How a byte of a label is written. What needs a backslash in a master file is the same set as BIND's, so that one name
@@ -264,6 +263,42 @@ char* write_name(char* out, std::span<const std::uint8_t> wire) noexcept {
     wire = wire.subspan(size);
   }
   return out;
+}
+
+std::size_t read_name(std::span<std::uint8_t, kMaxNameBytes> out, std::string_view text) noexcept {
+  std::size_t label = 0, at = 1;  // where the present label begins, by its length, and where the next byte goes
+  const auto close_label = [&] {
+    const std::size_t size = at - label - 1;
+    out[label] = static_cast<std::uint8_t>(size);
+    return size;
+  };
+  NameReader reader(text);
+  for (int c = reader.next(); c != NameReader::kEnd; c = reader.next()) {
+    if (at == out.size()) return 0;
+    if (c != NameReader::kDot) {
+      out[at++] = static_cast<std::uint8_t>(c);
+      continue;
+    }
+    if (const std::size_t size = close_label(); size == 0 || size > kMaxLabelBytes) return 0;
+    label = at++;
+  }
+  const std::size_t size = close_label();
+  if (size == 0) return label == 0 ? 1 : 0;  // the root, or an empty label
+  if (size > kMaxLabelBytes || at == out.size()) return 0;
+  out[at++] = 0;
+  return at;
+}
+
+std::optional<std::uint16_t> read_rrtype(std::string_view text) noexcept {
+  for (const Entry& entry : kTypeNames)
+    if (entry.second == text) return entry.first;
+  constexpr std::string_view kUnnamed = "TYPE";
+  if (!text.starts_with(kUnnamed)) return std::nullopt;
+  std::uint16_t type = 0;
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data() + kUnnamed.size(), end, type);
+  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return type;
 }
 
 char* write_rrtype(char* out, std::uint16_t type) noexcept {

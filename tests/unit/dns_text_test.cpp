@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <random>
 #include <string>
@@ -92,6 +93,25 @@ void what_is_no_name_gives_nothing(void**) {
   for (const std::string& bytes : wrong) assert_string_equal(name_of(bytes).c_str(), "");
 }
 
+std::string wire_of(std::string_view text) {
+  std::array<std::uint8_t, kMaxNameBytes> bytes{};
+  return {reinterpret_cast<const char*>(bytes.data()), read_name(bytes, text)};
+}
+
+void text_becomes_a_name(void**) {
+  assert_true(wire_of(".") == wire({}));
+  assert_true(wire_of("com") == wire({"com"}));
+  assert_true(wire_of("WWW.Example.com.") == wire({"www", "example", "com"}));
+  assert_true(wire_of("a\\.b.\\000\\255c") == wire({"a.b", std::string("\0\xff", 2) + "c"}));
+  const std::string label(63, 'x');
+  const std::string longest = label + '.' + label + '.' + label + '.' + std::string(61, 'y');
+  assert_int_equal(wire_of(longest).size(), 255);
+  assert_true(name_of(wire_of(longest + '.')) == longest);
+  for (const std::string& wrong : {std::string(".."), std::string(".com"), std::string("a..b"), std::string("a.."),
+                                   label + 'x', "a." + label + 'x', longest + 'y', longest + ".z", longest + longest})
+    assert_int_equal(wire_of(wrong).size(), 0);
+}
+
 std::string coded(char* (*write)(char*, std::uint16_t), std::uint16_t code) {
   return written(kMaxCodeText, [=](char* at) { return write(at, code); });
 }
@@ -168,7 +188,12 @@ void types_have_their_names(void**) {
       {65280, "TYPE65280"},
       {65535, "TYPE65535"},
   };
-  for (const Row& row : rows) assert_string_equal(coded(write_rrtype, row.type).c_str(), row.name);
+  for (const Row& row : rows) {
+    assert_string_equal(coded(write_rrtype, row.type).c_str(), row.name);
+    assert_true(read_rrtype(row.name) == row.type);
+  }
+  for (const char* wrong : {"", "ns", "TYPE", "TYPE65536", "TYPE1x", "NSX"})
+    assert_false(read_rrtype(wrong).has_value());
 }
 
 void classes_and_rcodes_have_their_names(void**) {
@@ -324,6 +349,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(names_become_text),
       cmocka_unit_test(what_is_no_name_gives_nothing),
+      cmocka_unit_test(text_becomes_a_name),
       cmocka_unit_test(types_have_their_names),
       cmocka_unit_test(classes_and_rcodes_have_their_names),
       cmocka_unit_test(addresses_are_written_as_rfc_5952_says),
