@@ -498,7 +498,7 @@ std::string key_of(const Event& event) {
 }
 
 void a_condition_is_told_by_what_the_data_names(void**) {
-  const char* const members[] = {"client",   "zone", "policy_zone", "rule", "component", "forwarder",
+  const char* const members[] = {"client",   "zone", "policy_zone", "rule", "component", "server",
                                  "detector", "user", "domain",      "path", "interface"};
   std::vector<std::string> keys;
   for (const char* member : members) {
@@ -539,7 +539,7 @@ void names_compare_without_case_and_paths_with(void**) {
     event.data.add(member, value);
     return key_of(event);
   };
-  for (const char* member : {"client", "zone", "policy_zone", "rule", "forwarder", "domain"}) {
+  for (const char* member : {"client", "zone", "policy_zone", "rule", "server", "domain"}) {
     assert_true(with(member, "[A.Bad-Z.Test") == with(member, "[a.bad-z.test"));
     assert_true(with(member, "[") != with(member, "{"));  // only letters have a case
   }
