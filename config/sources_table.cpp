@@ -48,21 +48,21 @@ void add_sources(Table<Options>& table) {
   table.push_back(
       Make::duration(OPTION(sources.named.interval), "10s", {1s, kDay}, "How often named's own counters are read."));
   table.push_back(Make::boolean(OPTION(sources.forwarders.enabled), "true",
-                                "Probe the forwarders of named.conf, and those named here.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(sources.forwarders.interval), "10s", {1s, kDay},
-                                 "How often each forwarder is probed.", kNotBuilt));
+                                "Probe the forwarders of named.conf, and those named here."));
+  table.push_back(
+      Make::duration(OPTION(sources.forwarders.interval), "10s", {100ms, kDay}, "How often each forwarder is probed."));
   table.push_back(Make::duration(OPTION(sources.forwarders.timeout), "2s", {10ms, 1min},
-                                 "A probe without an answer for so long has failed.", kNotBuilt));
+                                 "A probe without an answer for so long has failed."));
   table.push_back(Make::text(OPTION(sources.forwarders.probe), "\". NS\"", probe_text,
-                             "The question that is asked: an owner name and a type.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(sources.forwarders.slow), "200ms", {1ms, 1min},
-                                 "A forwarder that takes longer is slow.", kNotBuilt));
+                             "The question that is asked: an owner name and a type."));
+  table.push_back(
+      Make::duration(OPTION(sources.forwarders.slow), "200ms", {1ms, 1min}, "A forwarder that takes longer is slow."));
   table.push_back(Make::integer(OPTION(sources.forwarders.down_after), "3", {1, 1000, "failed probes"},
-                                "Then a forwarder is down.", kNotBuilt));
-  table.push_back(Make::integer(OPTION(sources.forwarders.up_after), "2", {1, 1000, "answered probes"},
-                                "Then it is up again.", kNotBuilt));
+                                "Then a forwarder is down."));
+  table.push_back(
+      Make::integer(OPTION(sources.forwarders.up_after), "2", {1, 1000, "answered probes"}, "Then it is up again."));
   table.push_back(Make::text_list(OPTION(sources.forwarders.servers), "[]", server_address,
-                                  "Servers to probe besides named's own forwarders.", kNotBuilt));
+                                  "Servers to probe besides named's own forwarders."));
   table.push_back(Make::path(OPTION(sources.named_log.file), "\"\"", any_text,
                              "The file of one of named's log channels, to be followed; empty: none.", kNotBuilt));
   table.push_back(Make::duration(OPTION(sources.analytics.interval), "5s", {1s, 1h},

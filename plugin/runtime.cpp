@@ -39,6 +39,24 @@ void close_handle(uv_handle_t* handle) {
   if (uv_is_closing(handle) == 0) uv_close(handle, nullptr);
 }
 
+Event bind_config_change(const std::vector<StatementChange>& changes, std::string correlation_id) {
+  constexpr std::size_t kMaxShown = 200;
+  Event event = make_event(EventType::bind_config_change);
+  event.source_component = "config";
+  event.correlation_id = std::move(correlation_id);
+  event.data.add_integer("count", static_cast<std::int64_t>(changes.size()));
+  event.data.begin_array("changes");
+  for (std::size_t i = 0; i < std::min(changes.size(), kMaxShown); ++i) {
+    event.data.begin_object({});
+    event.data.add("path", changes[i].path);
+    if (!changes[i].before.empty()) event.data.add("before", changes[i].before);
+    if (!changes[i].after.empty()) event.data.add("after", changes[i].after);
+    event.data.end();
+  }
+  event.data.end();
+  return event;
+}
+
 }  // namespace
 
 Runtime::Runtime(HostInfo host, Options options)
@@ -354,28 +372,15 @@ void Runtime::configuration(std::string text, std::string correlation_id) {
 void Runtime::compare_configuration(std::string_view text, std::string correlation_id) {
   Statements statements = read_statements(text);
   std::vector<StatementChange> changes;
-  if (host_statements_) changes = changed_statements(*host_statements_, statements);
-  if (changes.empty()) {
-    host_statements_ = std::move(statements);
-    return;
+  if (host_statements_) {
+    changes = changed_statements(*host_statements_, statements);
+    if (changes.empty()) return;
   }
-
-  constexpr std::size_t kMaxShown = 200;
-  Event event = make_event(EventType::bind_config_change);
-  event.source_component = "config";
-  event.correlation_id = std::move(correlation_id);
-  event.data.add_integer("count", static_cast<std::int64_t>(changes.size()));
-  event.data.begin_array("changes");
-  for (std::size_t i = 0; i < std::min(changes.size(), kMaxShown); ++i) {
-    event.data.begin_object({});
-    event.data.add("path", changes[i].path);
-    if (!changes[i].before.empty()) event.data.add("before", changes[i].before);
-    if (!changes[i].after.empty()) event.data.add("after", changes[i].after);
-    event.data.end();
-  }
-  event.data.end();
+  Event event = bind_config_change(changes, std::move(correlation_id));
   host_statements_ = std::move(statements);
-  hub_.emit(std::move(event), read_clock());
+  const Now now = read_clock();
+  if (sources_) sources_->host_configuration(*host_statements_, now);
+  if (!changes.empty()) hub_.emit(std::move(event), now);
 }
 
 }  // namespace bindcast

@@ -1,17 +1,24 @@
 #include "plugin/sources/sources.hpp"
 
+#include "plugin/sources/forwarders/forwarders.hpp"
+
 namespace bindcast {
 
 Sources::Sources(const SourceTools& tools, const Options& options, Now now) : faults_(tools.hub.faults()) {
   auto host_state = std::make_unique<HostState>(tools.hub, tools.host, tools.metrics);
   host_state_ = host_state.get();
   all_.push_back(std::move(host_state));
+  all_.push_back(std::make_unique<Forwarders>(tools));
   configure(options, now);
 }
 
 // One that fails does not keep the others from their work.
 void Sources::configure(const Options& options, Now now) {
   for (const auto& source : all_) faults_.contain([&] { source->configure(options, now); });
+}
+
+void Sources::host_configuration(const Statements& statements, Now now) {
+  for (const auto& source : all_) faults_.contain([&] { source->host_configuration(statements, now); });
 }
 
 void Sources::tick(Now now) {

@@ -33,6 +33,7 @@ class Sources {
  public:
   Sources(const SourceTools& tools, const Options& options, Now now);
   void configure(const Options& options, Now now);
+  void host_configuration(const Statements& statements, Now now);
   void tick(Now now);  // once a second
   void end();
   // The host has told its counters.

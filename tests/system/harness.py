@@ -239,7 +239,9 @@ class Named:
             (self.folder / "bindcast.yaml").write_text(self.yaml)
         elif self.yaml is not None:
             # JSON is YAML.
-            options = merged({"server": {"listen": "127.0.0.1:0"}}, self.yaml)
+            # Where named forwards to, nothing listens in most tests: that is told by the one test that asks.
+            options = merged({"server": {"listen": "127.0.0.1:0"}, "sources": {"forwarders": {"enabled": False}}},
+                             self.yaml)
             (self.folder / "bindcast.yaml").write_text(json.dumps(options, indent=1) + "\n")
 
     def checkconf(self) -> subprocess.CompletedProcess:
