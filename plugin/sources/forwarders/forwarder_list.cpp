@@ -153,8 +153,10 @@ void ForwarderList::add_list(std::string_view value, std::uint16_t default_port,
   while (++at < words.size() && words[at] != "}") {
     const std::string_view host = words[at];
     Manner manner = of_all;
-    for (; at + 2 < words.size() && words[at + 1] != ";"; at += 2) manner.take(words[at + 1], words[at + 2]);
-    ++at;  // the semicolon
+    while (++at < words.size() && words[at] != ";") {
+      const std::string_view keyword = words[at];
+      if (at + 1 < words.size() && words[at + 1] != ";") manner.take(keyword, words[++at]);
+    }
     Forwarder forwarder;
     forwarder.tls = manner.tls;
     if (set_address(forwarder, host, manner.port.value_or(manner.tls ? kDnsOverTlsPort : default_port)))
@@ -179,10 +181,9 @@ void ForwarderList::add_servers(const std::vector<std::string>& servers) {
 
 void ForwarderList::add(const ForwarderList& others) {
   for (const Forwarder& other : others.all_) {
-    Forwarder without_scopes = other;
-    without_scopes.scopes.clear();
-    Forwarder& kept = find_or_add(std::move(without_scopes));
+    Forwarder& kept = find_or_add({.server = other.server, .address = other.address, .tls = other.tls, .scopes = {}});
     for (const std::string& scope : other.scopes) add_scope(kept, scope);
+    kept.more_scopes += other.more_scopes;
   }
 }
 
