@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import resource
+import signal
 import socket
 import threading
 import time
@@ -12,8 +15,9 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
+from prometheus_client.openmetrics import parser as openmetrics
 
-from client import Client
+from client import Client, RawSocket
 from harness import Named, Zone, free_port, wait_until
 from traffic import Asker, Background
 
@@ -105,6 +109,21 @@ def wait_state(client, server: Server, state: str) -> dict:
     return wait_until(last, f"{server.name} to be {state}")
 
 
+def scraped(named) -> dict[str, float]:
+    """The numbers of forwarders, by name and labels' values."""
+    with RawSocket(named) as raw:
+        _, body = raw.http("/metrics", {"Authorization": f"Bearer {named.token}",
+                                        "Accept": "application/openmetrics-text; version=1.0.0"})
+    return {" ".join([sample.name.removeprefix("bindcast_"), *sample.labels.values()]): sample.value
+            for family in openmetrics.text_string_to_metric_families(body.decode()) for sample in family.samples
+            if "forwarder" in sample.name}
+
+
+def seconds_between(first: str, last: str) -> float:
+    first_time, last_time = (datetime.datetime.fromisoformat(text) for text in (first, last))
+    return (last_time - first_time).total_seconds()
+
+
 class ForwardersTest(unittest.TestCase):
     def test_what_forwarders_do_is_told_and_named_answers_meanwhile(self):
         kinds = ["answer", "slow", "drop", "servfail", "cut", "deaf", "lie"]
@@ -160,15 +179,27 @@ class ForwardersTest(unittest.TestCase):
             self.assertEqual(alerts[f"forwarder {closed.name}"]["state"], "unhealthy")
             self.assertIn("SERVFAIL", alerts[f"forwarder {servers['servfail'].name}"]["reason"])
             self.assertIn(f"bindcast: forwarder {closed.name} is down", named.log())
+
+            numbers = scraped(named)
+            self.assertEqual([numbers[f"forwarder_up {servers[does].name}"] for does in ("answer", "servfail", "drop")],
+                             [1, 1, 0])
+            self.assertGreaterEqual(numbers[f"forwarder_probe_failures_total {closed.name} refused"], 3)
+            self.assertGreaterEqual(numbers[f"forwarder_answers_total {servers['servfail'].name} SERVFAIL"], 3)
+            self.assertGreaterEqual(numbers[f"forwarder_messages_rejected_total {servers['lie'].name}"], 3 * 7)
+            self.assertGreater(numbers[f"forwarder_rtt_seconds {servers['slow'].name} 0.5"], 0.2)
+            self.assertGreater(numbers[f"forwarder_rtt_seconds_sum {servers['slow'].name}"],
+                               0.2 * numbers[f"forwarder_rtt_seconds_count {servers['slow'].name}"])
+            self.assertEqual(numbers[f"forwarder_loss_ratio {servers['drop'].name}"], 1)
             asker.check()
 
-    def test_one_that_dies_comes_back_and_those_that_leave_the_configuration_are_left_alone(self):
-        first, second = Server(), Server()
+    def test_one_that_dies_comes_back_and_what_is_no_longer_configured_is_left_alone(self):
+        first, second, steady = Server(), Server(), Server()
         with contextlib.ExitStack() as stack:
-            named = stack.enter_context(Named({"example.com": Zone("www A 192.0.2.1")}, forwarder_port=first.port,
-                                              yaml={"sources": {"forwarders": FAST}}))
+            named = stack.enter_context(Named({"example.com": Zone("www A 192.0.2.1")}, forwarder_port=first.port))
             client = stack.enter_context(Client(named))
-            client.subscribe_from_start(event_types=HEALTH + ["config_change"])
+            client.subscribe(event_types=HEALTH + ["config_change"])
+            self.configure(named, servers=[steady.name])
+            stack.enter_context(steady)
             with first:
                 wait_state(client, first, "up")
             wait_state(client, first, "down")
@@ -178,23 +209,74 @@ class ForwardersTest(unittest.TestCase):
 
             stack.enter_context(second)
             named.forwarder_port = second.port
-            named.write_configuration()
-            named.rndc("reconfig")
+            self.configure(named, servers=[steady.name])
             wait_state(client, second, "up")
             # The one before is asked no more, even where it is there again.
             with Server(port=first.port) as again:
                 before = len(second.asked)
                 wait_until(lambda: len(second.asked) >= before + 5, "more probes of the new one")
                 self.assertEqual(again.asked, [])
+            # What stayed kept its state.
+            self.assertEqual(len(client.of("forwarder_status_change", server=steady.name)), 1)
 
             # Switched off, none is asked.
-            named.yaml = {"sources": {"forwarders": {**FAST, "enabled": False}}}
-            named.write_configuration()
-            named.rndc("reconfig")
-            client.wait_event("config_change", where=lambda e: "sources.forwarders.enabled" in str(e["data"]))
+            self.configure(named, enabled=False)
+            client.wait_event("config_change", where=lambda e: "sources.forwarders.enabled" in str(e["data"]["changes"])
+                              and e["data"]["changes"][0]["after"] == "false")
             asked = len(second.asked)
             time.sleep(4 * INTERVAL_S)  # nothing happens: there is nothing else to wait for
             self.assertLessEqual(len(second.asked), asked + 1)  # one may have been under way
+            self.assertNotIn("forwarder_up", str(scraped(named)))
+
+    def test_of_very_many_some_are_probed_and_not_at_once(self):
+        port = free_port()
+        many = [f"127.0.0.{i}:{port}" for i in range(2, 72)]
+        with Named({"example.com": Zone("www A 192.0.2.1")}) as named, Client(named) as client:
+            client.subscribe(event_types=HEALTH)
+            descriptors = named.descriptors()
+            self.configure(named, servers=["255.255.255.255:53", f"[::1]:{port}", *many], interval="1s")
+            named.wait_log("only 64 forwarders are probed, 9 are not")
+            found = client.wait_events(64, "forwarder_health_check")
+            self.assertLessEqual(named.descriptors(), descriptors + 64)
+            self.assertEqual(len({e["data"]["server"] for e in client.of("forwarder_health_check")}), 64)
+            times = sorted(e["timestamp"] for e in found[:64])
+            self.assertGreater(seconds_between(times[0], times[-1]), 0.5)
+            self.assertEqual({e["data"]["failure"] for e in found if e["data"]["server"].startswith("127")}, {"refused"})
+            self.assertEqual(client.wait_event("forwarder_status_change", server="255.255.255.255")["data"]["after"], "down")
+            self.assertEqual(client.wait_event("forwarder_status_change", server=f"[::1]:{port}")["data"]["after"], "down")
+            self.assertEqual(scraped(named)["forwarder_not_probed too_many"], 9)
+
+    def test_what_is_our_own_fault_is_not_the_forwarders(self):
+        with Server() as server, Named({"example.com": Zone("www A 192.0.2.1")}) as named, Client(named) as client:
+            client.subscribe(event_types=HEALTH)
+            named.forwarder_port = server.port
+            self.configure(named)
+            wait_state(client, server, "up")
+            # named stands still while the answer comes, for longer than a probe may take.
+            server.does = "slow"
+            before = len(server.asked)
+            wait_until(lambda: len(server.asked) > before, "a probe")
+            named.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.5)
+            named.process.send_signal(signal.SIGCONT)
+            wait_until(lambda: any(check.get("rtt_us", 0) > 450_000 for check in checks(client, server)), "the late answer")
+            # It has no descriptor for a probe.
+            server.does = "answer"
+            limit = resource.prlimit(named.process.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(named.process.pid, resource.RLIMIT_NOFILE, (3, limit[1]))
+            for _ in range(4):
+                seen = len(checks(client, server))
+                wait_until(lambda: len(checks(client, server)) > seen, "a check")
+            resource.prlimit(named.process.pid, resource.RLIMIT_NOFILE, limit)
+            self.assertEqual(checks(client, server)[-1]["failure"], "not_made")
+            self.assertNotIn("timeout", {check.get("failure") for check in checks(client, server)})
+            self.assertNotIn("down", str(client.of("forwarder_status_change", server=server.name)))
+
+    @staticmethod
+    def configure(named, **options):
+        named.yaml = {"sources": {"forwarders": {**FAST, **options}}}
+        named.write_configuration()
+        named.rndc("reconfig")
 
 
 if __name__ == "__main__":

@@ -199,6 +199,8 @@ void Forwarders::tell_check(const Server& server, const ProbeResult& result, Now
 void Forwarders::tell_change(const Server& server, const ForwarderChange& change, Now now) {
   Event event = make_event(EventType::forwarder_status_change);
   event.severity = severity_of(change.after);
+  // At every start each is found to be up.
+  if (change.before == ForwarderState::unknown && change.after == ForwarderState::up) event.priority = Priority::normal;
   add_server(event, server.of);
   event.data.add("before", state_name(change.before));
   event.data.add("after", state_name(change.after));
