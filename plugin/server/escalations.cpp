@@ -19,10 +19,11 @@ bool has_any_role(const Session& session, const std::vector<std::string>& roles)
   return std::ranges::any_of(roles, [&](const std::string& role) { return session.has_role(role); });
 }
 
-// Events of queries are made only when somebody wants them; an alert about one is possible only where the configuration
-// gives the type such a priority.
+// Events of queries, and what is counted of them, are made only when somebody wants them; an alert about one is
+// possible only where the configuration gives the type such a priority.
 bool may_ask(EventType type, const Options& options) {
-  if (type != EventType::dns_query_log && type != EventType::dns_query_failed) return true;
+  using enum EventType;
+  if (type != dns_query_log && type != dns_query_failed && type != dns_analytics_update) return true;
   const auto change = options.events.types.find(type);
   const Priority priority = change == options.events.types.end()
                                 ? type_info(type).priority

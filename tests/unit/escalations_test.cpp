@@ -244,6 +244,7 @@ void queries_are_not_captured_for_alerts_alone(void**) {
   House house;
   assert_false(house.hub.wanted(EventType::dns_query_log));
   assert_false(house.hub.wanted(EventType::dns_query_failed));
+  assert_false(house.hub.wanted(EventType::dns_analytics_update));
   assert_true(house.hub.wanted(EventType::security_alert));
 }
 
