@@ -85,6 +85,11 @@ inline const Names& names_of<OverflowPolicy>() {
   return names;
 }
 template <>
+inline const Names& names_of<SourcesOptions::Analytics::When>() {
+  static const Names names{"auto", "true", "false"};
+  return names;
+}
+template <>
 inline const Names& names_of<JournalOptions::Sync>() {
   static const Names names{"off", "normal", "full"};
   return names;

@@ -265,6 +265,8 @@ struct SourcesOptions {
     friend bool operator==(const NamedLog&, const NamedLog&) = default;
   } named_log;
   struct Analytics {
+    enum class When : std::uint8_t { automatic /* "auto" */, always /* true */, never /* false */ };
+    When enabled = When::automatic;
     Microseconds interval = std::chrono::seconds(5);
     std::uint32_t top = 20;
     friend bool operator==(const Analytics&, const Analytics&) = default;

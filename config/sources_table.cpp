@@ -65,10 +65,13 @@ void add_sources(Table<Options>& table) {
                                   "Servers to probe besides named's own forwarders."));
   table.push_back(Make::path(OPTION(sources.named_log.file), "\"\"", any_text,
                              "The file of one of named's log channels, to be followed; empty: none.", kNotBuilt));
+  table.push_back(Make::enumeration(OPTION(sources.analytics.enabled), "auto",
+                                    "Count what is asked, and by whom: always, never, or while somebody subscribed to "
+                                    "dns_analytics_update."));
   table.push_back(Make::duration(OPTION(sources.analytics.interval), "5s", {1s, 1h},
-                                 "How often the analytics are reported.", kNotBuilt));
-  table.push_back(Make::integer(OPTION(sources.analytics.top), "20", {1, 1000, "entries"}, "The length of their lists.",
-                                kNotBuilt));
+                                 "How often the analytics are reported, to the second."));
+  table.push_back(
+      Make::integer(OPTION(sources.analytics.top), "20", {1, 1000, "entries"}, "The length of their lists."));
   table.push_back(detectors_item());
 }
 

@@ -105,12 +105,12 @@ void Runtime::run() {
   uv_run(&loop_, UV_RUN_DEFAULT);
   close_handle(reinterpret_cast<uv_handle_t*>(&stop_poll_));
   uv_run(&loop_, UV_RUN_NOWAIT);
-  sources_.reset();
   if (abandoned_)
     server_.release()->abandon();
   else
     server_.reset();
   journal_.reset();
+  sources_.reset();  // who leaves brings in what was only counted, and observers are told of it
   health_.reset();
   metrics_.reset();
 }

@@ -1,5 +1,6 @@
 #include "plugin/sources/sources.hpp"
 
+#include "plugin/analytics/analytics.hpp"
 #include "plugin/sources/forwarders/forwarders.hpp"
 
 namespace bindcast {
@@ -9,6 +10,7 @@ Sources::Sources(const SourceTools& tools, const Options& options, Now now) : fa
   host_state_ = host_state.get();
   all_.push_back(std::move(host_state));
   all_.push_back(std::make_unique<Forwarders>(tools));
+  all_.push_back(std::make_unique<Analytics>(tools));
   configure(options, now);
 }
 

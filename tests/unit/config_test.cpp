@@ -152,7 +152,7 @@ sources:
   named:      {enabled: false, interval: 11s}
   forwarders: {enabled: false, interval: 12s, timeout: 3s, probe: "example. SOA", slow: 201ms, down_after: 4, up_after: 3, servers: [192.0.2.53, "2001:db8::53", "[2001:db8::53]:5353"]}
   named_log:  {file: /var/log/named/xfer.log}
-  analytics:  {interval: 6s, top: 21}
+  analytics:  {enabled: true, interval: 6s, top: 21}
   detectors:  {nxdomain_flood: {per_second: 100, clients: ["10.0.0.1", x]}}
 )";
 

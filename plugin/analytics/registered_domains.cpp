@@ -1,0 +1,62 @@
+#include "plugin/analytics/registered_domains.hpp"
+
+#include <libpsl.h>
+
+#include <algorithm>
+#include <array>
+
+namespace bindcast {
+
+namespace {
+
+constexpr std::size_t kKnown = 32'768;
+constexpr std::size_t kMostLabels = 127;
+constexpr std::size_t kSuffixLabels = 6;  // no rule of the list has more than five
+constexpr std::size_t kMostBytes = 255;
+
+// `suffix`: a name in wire form, its final zero included.
+bool is_public(std::span<const std::uint8_t> suffix) noexcept {
+  std::array<char, kMostBytes + 1> text;
+  std::size_t size = 0;
+  for (std::size_t at = 0; suffix[at] != 0; at += suffix[at] + std::size_t{1}) {
+    if (size != 0) text[size++] = '.';
+    for (const std::uint8_t byte : suffix.subspan(at + 1, suffix[at])) {
+      // What is in no rule, and would end the text or a label, or be taken for UTF-8.
+      const bool odd = byte <= ' ' || byte == '.' || byte >= 0x7f;
+      text[size++] = odd ? '?' : static_cast<char>(byte);
+    }
+  }
+  text[size] = '\0';
+  const psl_ctx_t* const list = psl_builtin();
+  if (list == nullptr) return std::find(text.begin(), text.begin() + size, '.') == text.begin() + size;
+  return psl_is_public_suffix(list, text.data()) != 0;
+}
+
+}  // namespace
+
+RegisteredDomains::RegisteredDomains(const SipHash& hash) : hash_(hash), known_(kKnown) {}
+
+std::optional<std::uint8_t> RegisteredDomains::begin_in(std::span<const std::uint8_t> name) {
+  std::array<std::uint8_t, kMostLabels> labels;  // where each begins
+  std::size_t count = 0, at = 0;
+  if (name.size() > kMostBytes) return std::nullopt;
+  while (at < name.size() && name[at] != 0) {
+    if (count == kMostLabels) return std::nullopt;
+    labels[count++] = static_cast<std::uint8_t>(at);
+    at += name[at] + std::size_t{1};
+  }
+  if (at + 1 != name.size()) return std::nullopt;
+  // The longest public suffix counts.
+  for (std::size_t of = std::min(count, kSuffixLabels); of >= 1; --of) {
+    const auto suffix = name.subspan(labels[count - of]);
+    const std::uint64_t key = hash_(suffix);
+    std::uint64_t& known = known_[(key >> 1) % kKnown];
+    if (known >> 1 != key >> 1) known = (key & ~std::uint64_t{1}) | (is_public(suffix) ? 1U : 0U);
+    if ((known & 1) == 0) continue;
+    if (of == count) return std::nullopt;
+    return labels[count - of - 1];
+  }
+  return std::nullopt;
+}
+
+}  // namespace bindcast
