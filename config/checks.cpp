@@ -83,12 +83,14 @@ void check_batching(Options& options, Reader& reader) {
   }
 }
 
-void check_retry(const Options& options, Reader& reader) {
-  if (!reader.clean({"retry.initial", "retry.max"}) || options.retry.initial <= options.retry.max) return;
-  const std::string key = reader.is_written("retry.initial") ? "retry.initial" : "retry.max";
-  fault(reader, key,
-        "initial (" + write_duration(options.retry.initial) + ") is above max (" + write_duration(options.retry.max) +
-            "); accepted: at most max");
+// Two durations of one section: the first must not be above the second.
+void check_order(const std::string& section, const char* first, Microseconds of_first, const char* second,
+                 Microseconds of_second, Reader& reader) {
+  const std::string first_key = section + "." + first, second_key = section + "." + second;
+  if (!reader.clean({first_key, second_key}) || of_first <= of_second) return;
+  fault(reader, reader.is_written(first_key) ? first_key : second_key,
+        first + (" (" + write_duration(of_first)) + ") is above " + second + " (" + write_duration(of_second) +
+            "); accepted: at most " + second);
 }
 
 void check_roles(const std::vector<std::string>& roles, const std::string& key,
@@ -178,7 +180,9 @@ void check_options(Options& options, Reader& reader) {
   check_listeners(options, reader);
   check_tls(options, reader);
   check_batching(options, reader);
-  check_retry(options, reader);
+  check_order("retry", "initial", options.retry.initial, "max", options.retry.max, reader);
+  const auto& beaconing = options.sources.detectors.beaconing;
+  check_order("sources.detectors.beaconing", "shortest", beaconing.shortest, "longest", beaconing.longest, reader);
   check_jwt(options, reader);
   const auto in_force = roles_in_force(options);
   std::vector<std::string_view> roles;

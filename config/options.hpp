@@ -271,8 +271,55 @@ struct SourcesOptions {
     std::uint32_t top = 20;
     friend bool operator==(const Analytics&, const Analytics&) = default;
   } analytics;
-  // Each detector's own mapping, unread until detectors exist: name to its YAML text.
-  std::map<std::string, std::string> detectors;
+  struct Detectors {
+    bool enabled = false;  // named captures every query while it is
+    Microseconds cooldown = std::chrono::minutes(15);
+    double strong = 3;
+    std::uint32_t entries = 8192;  // of each table
+    std::vector<std::string> ignore_clients, ignore_domains;
+    struct NxdomainFlood {
+      bool enabled = true;
+      Microseconds window = std::chrono::minutes(1);
+      std::uint32_t client_names = 200, domain_names = 500;
+      double share = 0.5;
+      friend bool operator==(const NxdomainFlood&, const NxdomainFlood&) = default;
+    } nxdomain_flood;
+    struct Tunnelling {
+      bool enabled = true;
+      Microseconds window = std::chrono::minutes(1);
+      std::uint32_t names = 50, name_bytes = 40;
+      double entropy = 3;
+      friend bool operator==(const Tunnelling&, const Tunnelling&) = default;
+    } tunnelling;
+    struct Amplification {
+      bool enabled = true;
+      Microseconds window = std::chrono::minutes(1);
+      std::uint32_t queries = 300, names = 20;
+      friend bool operator==(const Amplification&, const Amplification&) = default;
+    } amplification;
+    struct QpsChange {
+      bool enabled = true;
+      Microseconds window = std::chrono::seconds(10), baseline = std::chrono::minutes(10);
+      double factor = 4;
+      std::uint32_t minimum = 50;  // queries per second
+      friend bool operator==(const QpsChange&, const QpsChange&) = default;
+    } qps_change;
+    struct Beaconing {
+      bool enabled = true;
+      std::uint32_t intervals = 24;
+      double variation = 0.05;
+      Microseconds shortest = std::chrono::seconds(5), longest = std::chrono::hours(1);
+      std::uint32_t clients = 3;
+      friend bool operator==(const Beaconing&, const Beaconing&) = default;
+    } beaconing;
+    struct InfectedClient {
+      bool enabled = true;
+      Microseconds window = std::chrono::minutes(10);
+      std::uint32_t hits = 20;
+      friend bool operator==(const InfectedClient&, const InfectedClient&) = default;
+    } infected_client;
+    friend bool operator==(const Detectors&, const Detectors&) = default;
+  } detectors;
   friend bool operator==(const SourcesOptions&, const SourcesOptions&) = default;
 };
 

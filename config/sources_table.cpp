@@ -1,7 +1,5 @@
 #include "config/sources_table.hpp"
 
-#include <algorithm>
-
 #include "config/make_item.hpp"
 
 namespace bindcast {
@@ -13,29 +11,84 @@ using Make = MakeItem<Options>;
 
 constexpr auto kDay = 24h;
 
-// sources.detectors: each detector's mapping is kept as text.
-Item<Options> detectors_item() {
-  static const Names known{"nxdomain_flood", "tunnelling", "amplification"};
-  Item<Options> item{{"sources.detectors", ItemKind::mapping, "keys " + join(known), "{}",
-                      "Settings of the threat detectors.", kNotBuilt, ""},
-                     {},
-                     {},
-                     {}};
-  item.read = [](const YamlNode& node, Options& options, Reader& reader, const std::string& key) {
-    if (!check_mapping(node, reader, key)) return;
-    for (const YamlNode& child : node.children) {
-      const std::string place = key + "." + child.key;
-      if (std::find(known.begin(), known.end(), child.key) == known.end()) {
-        fault_unknown_key(child, place, known, known, reader);
-      } else if (check_mapping(child, reader, place)) {
-        options.sources.detectors[child.key] = flow_text(child);
-      }
-    }
-  };
-  item.show = [](const Options& options, const std::string& key, std::vector<ShownValue>& out) {
-    for (const auto& [name, text] : options.sources.detectors) out.push_back({key + "." + name, text, false});
-  };
-  return item;
+void add_detectors(Table<Options>& table) {
+  table.push_back(Make::boolean(OPTION(sources.detectors.enabled), "false",
+                                "Look for threats in the queries. named captures every query for it, subscribed to or "
+                                "not."));
+  table.push_back(Make::duration(OPTION(sources.detectors.cooldown), "15m", {1s, 7 * kDay},
+                                 "So long the same finding is not told again, unless it has become stronger."));
+  table.push_back(Make::real(OPTION(sources.detectors.strong), "3", {1, 1000},
+                             "From so many times its threshold on a finding is a threat_detected, below a "
+                             "suspicious_activity."));
+  table.push_back(Make::integer(OPTION(sources.detectors.entries), "8192", {64, 1'000'000, "entries"},
+                                "How many clients, domains or names each table of a detector holds."));
+  table.push_back(Make::text_list(OPTION(sources.detectors.ignore_clients), "[]", network_text,
+                                  "Addresses and networks (192.0.2.0/24) whose queries are not judged: other "
+                                  "resolvers, mail servers."));
+  table.push_back(Make::text_list(OPTION(sources.detectors.ignore_domains), "[]", domain_name,
+                                  "Names at or below which queries are not judged: blocklists by DNS, telemetry."));
+
+  table.push_back(Make::boolean(OPTION(sources.detectors.nxdomain_flood.enabled), "true",
+                                "Many different names that do not exist."));
+  table.push_back(Make::duration(OPTION(sources.detectors.nxdomain_flood.window), "1m", {1s, 1h},
+                                 "The time in which they are counted."));
+  table.push_back(Make::integer(OPTION(sources.detectors.nxdomain_flood.client_names), "200", {1, 1'000'000, "names"},
+                                "Asked by one client."));
+  table.push_back(Make::integer(OPTION(sources.detectors.nxdomain_flood.domain_names), "500", {1, 1'000'000, "names"},
+                                "Asked under one domain, by whomever."));
+  table.push_back(Make::real(OPTION(sources.detectors.nxdomain_flood.share), "0.5", {0, 1},
+                             "The least share that they have of all queries of that client, or under that domain."));
+
+  table.push_back(Make::boolean(OPTION(sources.detectors.tunnelling.enabled), "true",
+                                "Data carried in names: many long ones of one client under one domain."));
+  table.push_back(Make::duration(OPTION(sources.detectors.tunnelling.window), "1m", {1s, 1h},
+                                 "The time in which they are counted."));
+  table.push_back(Make::integer(OPTION(sources.detectors.tunnelling.names), "50", {2, 1'000'000, "names"},
+                                "Different ones. Half as many where most are asked for TXT, NULL, CNAME, MX or SRV."));
+  table.push_back(Make::integer(OPTION(sources.detectors.tunnelling.name_bytes), "40", {8, 250, "bytes"},
+                                "The least length of what stands before the domain; 16 of types TXT and NULL."));
+  table.push_back(Make::real(OPTION(sources.detectors.tunnelling.entropy), "3", {0, 6},
+                             "The least entropy of that, in bits per character."));
+
+  table.push_back(Make::boolean(OPTION(sources.detectors.amplification.enabled), "true",
+                                "Large answers asked over UDP again and again, as with the address of a victim."));
+  table.push_back(Make::duration(OPTION(sources.detectors.amplification.window), "1m", {1s, 1h},
+                                 "The time in which they are counted."));
+  table.push_back(Make::integer(OPTION(sources.detectors.amplification.queries), "300", {2, 100'000'000, "queries"},
+                                "For ANY, DNSKEY, RRSIG or TXT from one network (IPv4 /24, IPv6 /56)."));
+  table.push_back(Make::integer(OPTION(sources.detectors.amplification.names), "20", {1, 100, "names"},
+                                "Of more different names it is not this pattern."));
+
+  table.push_back(Make::boolean(OPTION(sources.detectors.qps_change.enabled), "true",
+                                "A sudden change of the server's queries per second."));
+  table.push_back(Make::duration(OPTION(sources.detectors.qps_change.window), "10s", {1s, 10min},
+                                 "The rate of now is averaged over so long."));
+  table.push_back(Make::duration(OPTION(sources.detectors.qps_change.baseline), "10m", {1s, kDay},
+                                 "The usual rate over so long; nothing is told before it is known."));
+  table.push_back(Make::real(OPTION(sources.detectors.qps_change.factor), "4", {1.1, 1000},
+                             "How many times more, or less, is sudden."));
+  table.push_back(Make::integer(OPTION(sources.detectors.qps_change.minimum), "50", {1, 10'000'000, "queries/s"},
+                                "A usual rate below counts as this, and its drop is not told."));
+
+  table.push_back(Make::boolean(OPTION(sources.detectors.beaconing.enabled), "true",
+                                "One client asks for one name at very regular intervals."));
+  table.push_back(Make::integer(OPTION(sources.detectors.beaconing.intervals), "24", {3, 10'000, "intervals"},
+                                "So many, one after the other."));
+  table.push_back(Make::real(OPTION(sources.detectors.beaconing.variation), "0.05", {0.001, 1},
+                             "The most that they vary: standard deviation by mean."));
+  table.push_back(Make::duration(OPTION(sources.detectors.beaconing.shortest), "5s", {1s, kDay},
+                                 "What comes sooner is no beacon."));
+  table.push_back(Make::duration(OPTION(sources.detectors.beaconing.longest), "1h", {1s, 7 * kDay},
+                                 "What comes later is not followed."));
+  table.push_back(Make::integer(OPTION(sources.detectors.beaconing.clients), "3", {1, 4, "clients"},
+                                "A name that more ask for is a service's."));
+
+  table.push_back(Make::boolean(OPTION(sources.detectors.infected_client.enabled), "true",
+                                "One client meets policy zones that events.rpz.feeds calls malware or phishing."));
+  table.push_back(Make::duration(OPTION(sources.detectors.infected_client.window), "10m", {1s, kDay},
+                                 "The time in which its hits are counted."));
+  table.push_back(Make::integer(OPTION(sources.detectors.infected_client.hits), "20", {1, 1'000'000, "hits"},
+                                "So many make a security_alert."));
 }
 
 }  // namespace
@@ -72,7 +125,7 @@ void add_sources(Table<Options>& table) {
                                  "How often the analytics are reported, to the second."));
   table.push_back(
       Make::integer(OPTION(sources.analytics.top), "20", {1, 1000, "entries"}, "The length of their lists."));
-  table.push_back(detectors_item());
+  add_detectors(table);
 }
 
 }  // namespace bindcast

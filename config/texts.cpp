@@ -11,6 +11,7 @@
 #include "config/values.hpp"
 #include "config/webhook_url.hpp"
 #include "events/dns_text.hpp"
+#include "events/network.hpp"
 
 namespace bindcast {
 
@@ -195,6 +196,12 @@ std::string server_address(std::string_view text) {
   const bool with_port = parse_listen(text, address).empty() && address.kind != ListenAddress::Kind::unix_path;
   if (with_port || !canonical_address(AF_INET, text).empty() || !canonical_address(AF_INET6, text).empty()) return {};
   return quoted(text) + " is not an address; write an IPv4 or IPv6 address, address:port or [v6]:port";
+}
+
+std::string network_text(std::string_view text) {
+  Network network;
+  if (parse_network(text, network)) return {};
+  return quoted(text) + " is neither an address nor a network such as 192.0.2.0/24 or 2001:db8::/32";
 }
 
 std::string http_url(std::string_view text) {

@@ -80,6 +80,7 @@ using TextRule = std::string (*)(std::string_view text);
 [[nodiscard]] std::string feed_category(std::string_view text);
 [[nodiscard]] std::string probe_text(std::string_view text);      // owner name and type
 [[nodiscard]] std::string server_address(std::string_view text);  // an address, with or without a port
+[[nodiscard]] std::string network_text(std::string_view text);    // an address, or a network of them
 [[nodiscard]] std::string http_url(std::string_view text);        // never echoed
 
 [[nodiscard]] std::string write_integer(std::uint64_t value);

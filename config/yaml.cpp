@@ -286,24 +286,4 @@ std::optional<YamlNode> parse_yaml(std::string_view text, Reader& reader) {
   return Parser(text, reader).run();
 }
 
-std::string flow_text(const YamlNode& node) {
-  switch (node.kind) {
-    case YamlNode::Kind::null:
-      return "null";
-    case YamlNode::Kind::scalar:
-      return node.quoted ? quote_text(node.text) : write_text(node.text);
-    case YamlNode::Kind::sequence:
-    case YamlNode::Kind::mapping:
-      break;
-  }
-  const bool mapping = node.kind == YamlNode::Kind::mapping;
-  std::string out;
-  for (const auto& child : node.children) {
-    if (!out.empty()) out += ", ";
-    if (mapping) out += write_text(child.key) + ": ";
-    out += flow_text(child);
-  }
-  return mapping ? "{" + out + "}" : "[" + out + "]";
-}
-
 }  // namespace bindcast

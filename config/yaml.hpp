@@ -35,7 +35,4 @@ struct YamlNode {
 // the rest readable (a duplicate key, an anchor) are reported too, and the tree goes on without what they concern.
 [[nodiscard]] std::optional<YamlNode> parse_yaml(std::string_view text, Reader& reader);
 
-// The same value in one line of flow YAML.
-[[nodiscard]] std::string flow_text(const YamlNode& node);
-
 }  // namespace bindcast

@@ -43,12 +43,6 @@ std::int64_t wall_time(const QueryRecord& record, Now now) {
   return now.wall_us - (now.mono_us - static_cast<std::int64_t>(record.ended_ns / 1000));
 }
 
-std::string_view feed_category(const std::vector<FeedRule>& feeds, std::string_view policy_zone) {
-  for (const FeedRule& rule : feeds)
-    if (glob_match(rule.zone_pattern, policy_zone)) return rule.category;
-  return {};
-}
-
 void add_rpz(Fields& data, const QueryView& query) {
   const QueryRecord& record = query.fixed;
   add_name(data, "policy_zone"_key, query.policy_zone);
@@ -59,6 +53,12 @@ void add_rpz(Fields& data, const QueryView& query) {
 }
 
 }  // namespace
+
+std::string_view feed_category(const std::vector<FeedRule>& feeds, std::string_view policy_zone) {
+  for (const FeedRule& rule : feeds)
+    if (glob_match(rule.zone_pattern, policy_zone)) return rule.category;
+  return {};
+}
 
 void write_query_event(Event& event, EventType type, const QueryView& query, const QueryEventOptions& options,
                        Now now) {
@@ -117,9 +117,9 @@ Event rpz_event(const QueryView& query, const std::vector<FeedRule>& feeds, std:
   EventType type = EventType::dns_query_blocked;
   if (record.action == RpzAction::passthru) {
     type = EventType::dns_query_allowed;
-  } else if (category == "malware") {
+  } else if (category == kMalwareFeed) {
     type = EventType::malware_blocked;
-  } else if (category == "phishing") {
+  } else if (category == kPhishingFeed) {
     type = EventType::phishing_blocked;
   }
   Event event = make_event(type);

@@ -1,6 +1,7 @@
 #include "plugin/sources/sources.hpp"
 
 #include "plugin/analytics/analytics.hpp"
+#include "plugin/detectors/detectors.hpp"
 #include "plugin/sources/forwarders/forwarders.hpp"
 
 namespace bindcast {
@@ -11,6 +12,7 @@ Sources::Sources(const SourceTools& tools, const Options& options, Now now) : fa
   all_.push_back(std::move(host_state));
   all_.push_back(std::make_unique<Forwarders>(tools));
   all_.push_back(std::make_unique<Analytics>(tools));
+  all_.push_back(std::make_unique<Detectors>(tools));
   configure(options, now);
 }
 

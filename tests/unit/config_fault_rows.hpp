@@ -405,6 +405,12 @@ inline constexpr FaultRow kFaultRows[] = {
      "1: sources.forwarders.probe: \"NS\" is not a question; write an owner name and a type, such as \". NS\""},
     {"detector", "sources: {detectors: {tuneling: {}}}\n"sv,
      "1: sources.detectors.tuneling: unknown key `tuneling`; did you mean `tunnelling`?"},
+    {"detector: ignored network", "sources: {detectors: {ignore_clients: [10.0.0.0/33]}}\n"sv,
+     "1: sources.detectors.ignore_clients[0]: \"10.0.0.0/33\" is neither an address nor a network such as 192.0.2.0/24 "
+     "or 2001:db8::/32"},
+    {"detector: the shortest interval above the longest",
+     "sources: {detectors: {beaconing: {shortest: 2m, longest: 1m}}}\n"sv,
+     "1: sources.detectors.beaconing.shortest: shortest (2m) is above longest (1m); accepted: at most longest"},
     {"several faults, in the order of the file",
      "queues: {max_events: 0}\n"
      "server:\n"

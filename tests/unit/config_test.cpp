@@ -153,7 +153,19 @@ sources:
   forwarders: {enabled: false, interval: 12s, timeout: 3s, probe: "example. SOA", slow: 201ms, down_after: 4, up_after: 3, servers: [192.0.2.53, "2001:db8::53", "[2001:db8::53]:5353"]}
   named_log:  {file: /var/log/named/xfer.log}
   analytics:  {enabled: true, interval: 6s, top: 21}
-  detectors:  {nxdomain_flood: {per_second: 100, clients: ["10.0.0.1", x]}}
+  detectors:
+    enabled: true
+    cooldown: 16m
+    strong: 4
+    entries: 8193
+    ignore_clients: [192.0.2.0/24, "2001:db8::1"]
+    ignore_domains: [zen.spamhaus.org]
+    nxdomain_flood:  {enabled: false, window: 61s, client_names: 201, domain_names: 501, share: 0.6}
+    tunnelling:      {enabled: false, window: 62s, names: 51, name_bytes: 41, entropy: 3.5}
+    amplification:   {enabled: false, window: 63s, queries: 301, names: 21}
+    qps_change:      {enabled: false, window: 11s, baseline: 11m, factor: 5, minimum: 51}
+    beaconing:       {enabled: false, intervals: 25, variation: 0.06, shortest: 6s, longest: 2h, clients: 4}
+    infected_client: {enabled: false, window: 11m, hits: 21}
 )";
 
 void every_key_arrives(void**) {
@@ -201,7 +213,9 @@ void every_key_arrives(void**) {
   assert_text(o.escalation[3].webhook_secret_file, "/etc/bind/webhook.key");
   assert_true(o.journal.max_size == std::size_t{2} << 30);
   assert_int_equal(o.sources.forwarders.servers.size(), 3);
-  assert_true(o.sources.detectors.at("nxdomain_flood") == "{per_second: 100, clients: [\"10.0.0.1\", x]}");
+  assert_true(o.sources.detectors.ignore_clients == (std::vector<std::string>{"192.0.2.0/24", "2001:db8::1"}));
+  assert_true(o.sources.detectors.beaconing.longest == 2h);
+  assert_true(o.sources.detectors.nxdomain_flood.share == 0.6);
 }
 
 // Reads back what is written: a key that reaches the wrong place would leave its own unchanged.
@@ -368,9 +382,7 @@ const NoticeRow kNotices[] = {
     {"escalation: []", ""},
     {"escalation: [{after: 0s, repeat: true}]", ""},
     {"journal: {queries: true}", ""},
-    {"sources: {metrics: {interval: 1s}, detectors: {tunnelling: {}}}",
-     "1 sources.metrics.interval\n"
-     "1 sources.detectors"},
+    {"sources: {metrics: {interval: 1s}, detectors: {tunnelling: {names: 9}}}", "1 sources.metrics.interval"},
     {"events: {queries: {sample: 10}, types: {heartbeat: {enabled: false}}}", ""},
 };
 
