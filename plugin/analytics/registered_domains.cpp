@@ -36,7 +36,8 @@ bool is_public(std::span<const std::uint8_t> suffix) noexcept {
 
 RegisteredDomains::RegisteredDomains(const SipHash& hash) : hash_(hash), known_(kKnown) {}
 
-std::optional<std::uint8_t> RegisteredDomains::begin_in(std::span<const std::uint8_t> name) {
+std::optional<RegisteredDomains::Domain> RegisteredDomains::find(std::span<const std::uint8_t> name,
+                                                                 std::uint64_t name_key) noexcept {
   std::array<std::uint8_t, kMostLabels> labels;  // where each begins
   std::size_t count = 0, at = 0;
   if (name.size() > kMostBytes) return std::nullopt;
@@ -46,17 +47,17 @@ std::optional<std::uint8_t> RegisteredDomains::begin_in(std::span<const std::uin
     at += name[at] + std::size_t{1};
   }
   if (at + 1 != name.size()) return std::nullopt;
-  // The longest public suffix counts.
+  // The longest public suffix counts, and then the one a label longer, which was looked at just before.
+  std::optional<Domain> longer;
   for (std::size_t of = std::min(count, kSuffixLabels); of >= 1; --of) {
     const auto suffix = name.subspan(labels[count - of]);
-    const std::uint64_t key = hash_(suffix);
+    const std::uint64_t key = of == count ? name_key : hash_(suffix);
     std::uint64_t& known = known_[(key >> 1) % kKnown];
     if (known >> 1 != key >> 1) known = (key & ~std::uint64_t{1}) | (is_public(suffix) ? 1U : 0U);
-    if ((known & 1) == 0) continue;
-    if (of == count) return std::nullopt;
-    return labels[count - of - 1];
+    if ((known & 1) != 0) return longer;
+    longer = {labels[count - of], key};
   }
-  return std::nullopt;
+  return longer;
 }
 
 }  // namespace bindcast

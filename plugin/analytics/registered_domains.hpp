@@ -20,9 +20,13 @@ class RegisteredDomains {
   // `hash` must outlive it.
   explicit RegisteredDomains(const SipHash& hash);
 
-  // Where the registered domain of a name in wire form begins, in lower case. Nothing when it has none: it is a public
-  // suffix itself, the root, or no name.
-  [[nodiscard]] std::optional<std::uint8_t> begin_in(std::span<const std::uint8_t> name);
+  struct Domain {
+    std::uint8_t at;    // where it begins in the name
+    std::uint64_t key;  // its hash
+  };
+  // Of a name in wire form, in lower case, and its hash. Nothing when it has none: it is a public suffix itself, the
+  // root, or no name.
+  [[nodiscard]] std::optional<Domain> find(std::span<const std::uint8_t> name, std::uint64_t name_key) noexcept;
 
  private:
   const SipHash& hash_;

@@ -32,9 +32,10 @@ class SipHash {
   [[nodiscard]] std::uint64_t operator()(std::span<const std::uint8_t> bytes) const noexcept {
     State state{key_[0] ^ 0x736f6d6570736575, key_[1] ^ 0x646f72616e646f6d, key_[0] ^ 0x6c7967656e657261,
                 key_[1] ^ 0x7465646279746573};
-    std::uint64_t last = std::uint64_t{bytes.size()} << 56;
-    for (; bytes.size() >= 8; bytes = bytes.subspan(8)) state.take(word(bytes.data(), 8));
-    state.take(last |= word(bytes.data(), bytes.size()));
+    const std::uint64_t last = std::uint64_t{bytes.size()} << 56;
+    const std::uint8_t* at = bytes.data();
+    for (const std::uint8_t* const end = at + bytes.size() / 8 * 8; at != end; at += 8) state.take(word(at, 8));
+    state.take(last | rest(bytes));
     state.v2 ^= 0xff;
     for (int i = 0; i < 3; ++i) state.round();
     return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
@@ -60,14 +61,19 @@ class SipHash {
   // Little endian, as it is specified.
   static std::uint64_t word(const std::uint8_t* at, std::size_t size) noexcept {
     std::uint64_t word = 0;
-    if constexpr (std::endian::native == std::endian::little) {
-      if (size == 8) {
-        std::memcpy(&word, at, 8);
-        return word;
-      }
+    if (std::endian::native == std::endian::little && size == 8) {
+      std::memcpy(&word, at, 8);
+      return word;
     }
     for (std::size_t i = 0; i < size; ++i) word |= std::uint64_t{at[i]} << (8 * i);
     return word;
+  }
+  // What is behind the last whole word, without a loop wherever there is a word before it.
+  static std::uint64_t rest(std::span<const std::uint8_t> bytes) noexcept {
+    const std::size_t size = bytes.size() % 8;
+    if (size == 0) return 0;
+    if (bytes.size() < 8) return word(bytes.data(), size);
+    return word(bytes.data() + bytes.size() - 8, 8) >> (64 - 8 * size);
   }
 
   Key key_;

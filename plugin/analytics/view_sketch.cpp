@@ -98,8 +98,7 @@ void ViewSketch::see(const QueryView& query) noexcept {
   queries += weight;
   if (record.has_rpz && record.action != RpzAction::passthru) blocked += weight;
   const auto see_code = [&](SpaceSaving& top, std::vector<std::uint16_t>& codes, std::uint16_t code) {
-    const std::array<std::uint8_t, 2> bytes{static_cast<std::uint8_t>(code >> 8), static_cast<std::uint8_t>(code)};
-    const auto added = top.add(shared_.hash(bytes), weight);
+    const auto added = top.add(std::rotl((code + 1U) * shared_.code_factor, 32), weight);
     codes[added.slot] = code;
   };
   see_code(types, type_codes, record.qtype);
@@ -144,19 +143,25 @@ void ViewSketch::see_name(std::span<const std::uint8_t> wire, std::uint64_t weig
   Name& kept = names[added.slot];
   if (added.fresh) {
     copy(name, kept);
-    find_domain(kept);
+    find_domain(kept, key);
   }
   if (kept.domain_at == Name::kNoDomain) return;
   const auto of_domain = top_domains.add(kept.domain_key, weight);
   if (of_domain.fresh) copy(kept.text().subspan(kept.domain_at), domains[of_domain.slot]);
 }
 
-void ViewSketch::find_domain(Name& name) noexcept {
-  std::optional<std::uint8_t> at = shared_.domains.begin_in(name.text());
-  // Where only the last two labels may be known, they are what is left of the domain too.
-  if (shared_.privacy.query_name == QueryNamePrivacy::domain && name.size > 1) at = 0;
-  name.domain_at = at.value_or(Name::kNoDomain);
-  if (at) name.domain_key = shared_.hash(name.text().subspan(*at));
+void ViewSketch::find_domain(Name& name, std::uint64_t key) noexcept {
+  name.domain_at = Name::kNoDomain;
+  if (shared_.privacy.query_name == QueryNamePrivacy::domain) {
+    // Where only the last two labels may be known, they are what is left of the domain too.
+    if (name.size > 1) {
+      name.domain_at = 0;
+      name.domain_key = key;
+    }
+  } else if (const auto domain = shared_.domains.find(name.text(), key)) {
+    name.domain_at = domain->at;
+    name.domain_key = domain->key;
+  }
 }
 
 }  // namespace bindcast

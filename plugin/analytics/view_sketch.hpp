@@ -30,10 +30,12 @@ class ViewSketch {
  public:
   // What all views of a process share; must outlive them.
   struct Shared {
-    explicit Shared(const PrivacyOptions& how) : privacy(how), hash(SipHash::random()), domains(hash) {}
+    explicit Shared(const PrivacyOptions& how)
+        : privacy(how), hash(SipHash::random()), domains(hash), code_factor(hash({}) | 1) {}
     const PrivacyOptions privacy;
     const SipHash hash;
     RegisteredDomains domains;
+    const std::uint64_t code_factor;  // for the few different codes a random factor is hash enough
   };
 
   // A name in wire form, in lower case.
@@ -73,7 +75,7 @@ class ViewSketch {
  private:
   void see_client(const QueryRecord& record, std::uint64_t weight) noexcept;
   void see_name(std::span<const std::uint8_t> wire, std::uint64_t weight) noexcept;
-  void find_domain(Name& name) noexcept;
+  void find_domain(Name& name, std::uint64_t key) noexcept;
 
   Shared& shared_;
 };

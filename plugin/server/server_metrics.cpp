@@ -44,6 +44,8 @@ void write_events(MetricsText& text, const Statistics& statistics, std::uint64_t
     if (statistics.processed[i] != 0)
       text.sample(statistics.processed[i], {{"category", to_text(info.category)}, {"type", info.name}});
   }
+  counter(text, "capture_records", "Queries and policy hits that named's threads handed over, because somebody looks.",
+          statistics.drained_events);
   counter(text, "events_filtered", "Events that events.filter or events.types refused.", statistics.events_filtered);
   counter(text, "events_failed", "Events that could not be made.", statistics.events_failed);
   counter(text, "queries_sampled_out", "Queries that events.queries.sample left out.", statistics.events_sampled_out);

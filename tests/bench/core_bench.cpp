@@ -17,6 +17,7 @@
 #include "events/event.hpp"
 #include "events/filter.hpp"
 #include "events/json.hpp"
+#include "plugin/analytics/analytics.hpp"
 #include "plugin/capture/query_event.hpp"
 #include "plugin/capture/records.hpp"
 #include "plugin/delivery/channels.hpp"
@@ -297,6 +298,43 @@ void record_to_hub_masked(benchmark::State& state, bool for_all) {
 }
 BENCHMARK_CAPTURE(record_to_hub_masked, for_all, true)->Arg(1)->Arg(2);
 BENCHMARK_CAPTURE(record_to_hub_masked, for_one_of_two, false)->Arg(1)->Arg(2);
+
+// ── Who looks at every record ────────────────────────────────────────────────────────────────────────────────────────
+
+// What an observer takes of the loop for each query. 0: ordinary traffic, 1: every name a new one under one domain,
+// which is the most that names can cost, 2: ordinary traffic, networks and domains instead of addresses and names.
+void analytics_see(benchmark::State& state) {
+  bindcast::Hub hub(stream(), kNow);
+  bindcast::Intake intake(hub);
+  bindcast::Health health(hub);
+  bindcast::Metrics metrics;
+  const bindcast::Log log = [](bindcast::LogLevel, const std::string&) {};
+  bindcast::Analytics analytics({nullptr, hub, intake, health, metrics, log});
+  bindcast::Options options;
+  options.sources.analytics.enabled = bindcast::SourcesOptions::Analytics::When::always;
+  if (state.range(0) == 2) options.privacy = privacy(1);
+  analytics.configure(options, kNow);
+
+  std::vector<QueryView> queries(kEvents);
+  for (std::size_t i = 0; i < kEvents; ++i)
+    if (!QueryView::read(records()[i], queries[i]))
+      throw std::logic_error("a record that the benchmark made is not one");
+  std::array<std::uint8_t, 30> name{12};
+  std::memcpy(name.data() + 13, "\7tunnels\7example", 16);
+  std::uint64_t random = 1;
+  std::size_t at = 0;
+  for (auto _ : state) {
+    if (state.range(0) == 1) {
+      random = random * 6364136223846793005 + 1442695040888963407;
+      for (unsigned i = 0; i < 12; ++i) name[1 + i] = static_cast<std::uint8_t>('a' + ((random >> (5 * i)) & 15));
+      queries[at].qname = name;
+    }
+    analytics.see(queries[at], kNow);
+    at = (at + 1) % kEvents;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(analytics_see)->ArgName("traffic")->DenseRange(0, 2);
 
 // ── Batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

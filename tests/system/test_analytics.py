@@ -2,6 +2,7 @@
 nobody looks.
 """
 
+import re
 import unittest
 
 from client import Client, RawSocket, reconfigured
@@ -81,6 +82,66 @@ class AnalyticsTest(unittest.TestCase):
                 self.assertLess(0, latency["p50"])
                 self.assertLessEqual(latency["p50"], latency["p99"])
                 self.assertLessEqual(latency["p99"], latency["max"])
+
+
+class NobodyLooksTest(unittest.TestCase):
+    def test_nothing_is_captured_until_somebody_looks_or_after(self):
+        with Named({"example.com": ZONES["example.com"]}, yaml=EVERY_SECOND) as named:
+            def metrics() -> str:
+                with RawSocket(named) as raw:
+                    return raw.http("/metrics", {"Authorization": f"Bearer {named.token}"})[1].decode()
+
+            def captured() -> int:
+                """Of the queries so far, those that went through the rings to the loop."""
+                return int(re.search("^bindcast_capture_records_total ([0-9]+)$", metrics(), re.MULTILINE).group(1))
+
+            with Client(named) as witness:
+                # Alerts, other types and whole categories of others are no reason.
+                witness.subscribe(categories=["security"])
+                for _ in range(20):
+                    named.query("www.example.com")
+                self.assertEqual(0, captured())
+                self.assertNotIn("bindcast_analytics_", metrics())
+                with Client(named) as client:
+                    client.subscribe(event_types=[KIND])
+                    for _ in range(20):
+                        named.query("www.example.com")
+                    told(client, 20)
+                    self.assertEqual(20, captured())
+                    self.assertIn("bindcast_analytics_queries_total 20\n", metrics())
+                wait_until(lambda: "bindcast_analytics_" not in metrics(), "the analytics to rest")
+                for _ in range(20):
+                    named.query("www.example.com")
+                self.assertEqual(20, captured())
+
+
+class MaskedTest(unittest.TestCase):
+    def test_what_is_masked_is_masked_in_every_list(self):
+        roles = {"helpdesk": {"privacy": {"client_address": "prefix", "query_name": "hash"}}}
+        yaml = {**EVERY_SECOND, "roles": roles, "auth": {"tokens": [token("hal", "helpdesk")]}}
+        with (Named({"example.com": ZONES["example.com"]}, yaml=yaml) as named, Client(named) as admin,
+              Client(named, token="hal") as helpdesk):
+            def ask():
+                for host in (2, 3):
+                    named.query(f"secret{host}.shop.example.com", source=f"127.77.66.{host}")
+
+            for client in (admin, helpdesk):
+                client.subscribe(event_types=[KIND, "config_change"])
+            ask()
+            self.assertEqual({"127.77.66.2": 1, "127.77.66.3": 1}, told(admin, 2).lists["clients"])
+            self.assertEqual({"127.77.66.0/24": 2}, told(helpdesk, 2).lists["clients"])
+            self.assertNotIn("127.77.66.2", helpdesk.received())
+            self.assertNotIn("secret", helpdesk.received())
+            # And for all, then: masked before it is counted.
+            reconfigured(named, admin, privacy={"client_address": "prefix", "query_name": "domain"})
+            admin.take_events()
+            ask()
+            told(admin, 2)
+            for event in admin.of(KIND, where=lambda event: event["data"]["queries"]):
+                for part in [event["data"], *event["data"]["views"]]:
+                    self.assertEqual([["127.77.66.0/24"], ["example.com"], ["example.com"]],
+                                     [[entry[what] for entry in part[key]] for key, what in
+                                      (("clients", "client"), ("names", "qname"), ("domains", "domain"))])
 
 
 if __name__ == "__main__":
