@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace bindcast {
 
 namespace {
 
-constexpr std::size_t kKnown = 32'768;
+constexpr std::size_t kPairs = 16'384;
 constexpr std::size_t kMostLabels = 127;
 constexpr std::size_t kSuffixLabels = 6;  // no rule of the list has more than five
 constexpr std::size_t kMostBytes = 255;
@@ -34,7 +35,17 @@ bool is_public(std::span<const std::uint8_t> suffix) noexcept {
 
 }  // namespace
 
-RegisteredDomains::RegisteredDomains(const SipHash& hash) : hash_(hash), known_(kKnown) {}
+RegisteredDomains::RegisteredDomains(const SipHash& hash) : hash_(hash), known_(2 * kPairs) {}
+
+// Two places for each key: what is asked again and again is not pushed out by what comes once.
+bool RegisteredDomains::known_public(std::span<const std::uint8_t> suffix, std::uint64_t key) noexcept {
+  std::uint64_t* const pair = &known_[2 * ((key >> 1) % kPairs)];
+  if (pair[0] >> 1 != key >> 1) {
+    const std::uint64_t other = std::exchange(pair[1], pair[0]);
+    pair[0] = other >> 1 == key >> 1 ? other : (key & ~std::uint64_t{1}) | (is_public(suffix) ? 1U : 0U);
+  }
+  return (pair[0] & 1) != 0;
+}
 
 std::optional<RegisteredDomains::Domain> RegisteredDomains::find(std::span<const std::uint8_t> name,
                                                                  std::uint64_t name_key) noexcept {
@@ -52,9 +63,7 @@ std::optional<RegisteredDomains::Domain> RegisteredDomains::find(std::span<const
   for (std::size_t of = std::min(count, kSuffixLabels); of >= 1; --of) {
     const auto suffix = name.subspan(labels[count - of]);
     const std::uint64_t key = of == count ? name_key : hash_(suffix);
-    std::uint64_t& known = known_[(key >> 1) % kKnown];
-    if (known >> 1 != key >> 1) known = (key & ~std::uint64_t{1}) | (is_public(suffix) ? 1U : 0U);
-    if ((known & 1) != 0) return longer;
+    if (known_public(suffix, key)) return longer;
     longer = {labels[count - of], key};
   }
   return longer;

@@ -29,6 +29,8 @@ class RegisteredDomains {
   [[nodiscard]] std::optional<Domain> find(std::span<const std::uint8_t> name, std::uint64_t name_key) noexcept;
 
  private:
+  [[nodiscard]] bool known_public(std::span<const std::uint8_t> suffix, std::uint64_t key) noexcept;
+
   const SipHash& hash_;
   std::vector<std::uint64_t> known_;  // by the hash of a suffix: that, its lowest bit set where it is public
 };

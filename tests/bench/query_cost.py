@@ -13,6 +13,7 @@ clients of every query were sent or told they missed is held against what dnsper
   query log     querylog yes: a line a query in named's log file
   dnstap        client responses to a unix socket, fstrm_capture reading (Debian's fstrm-bin; left out without it)
   nobody        Bindcast, nobody subscribed
+  analytics on  Bindcast, nobody subscribed, every query counted (sources.analytics.enabled: true)
   one client    Bindcast, one client of every query, in batches, which counts them
   compressed    the same with bindcast.v1.deflate
   sampled       Bindcast, one client of one query in 100, by the server's configuration (events.queries.sample)
@@ -40,6 +41,7 @@ ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 20_
 PATIENT = {"server": {"heartbeat": "1h"}}  # these clients answer no ping
 QUEUES = {"queues": {"max_events": 100_000, "max_bytes": "64MiB"}, **PATIENT}
 SAMPLED = {"events": {"queries": {"sample": 100}}, **QUEUES}
+COUNTED = {"sources": {"analytics": {"enabled": True}}}
 LIMITED = {"rate_limit": {"events_per_second": 1000}, **QUEUES}
 
 
@@ -136,6 +138,7 @@ def main():
             stack.callback(tap.end)
             servers.append(Server("dnstap", stack, plugin=False, options=tap.options()))
         servers += [Server("nobody", stack),
+                    Server("analytics on", stack, yaml=COUNTED),
                     Server("one client", stack, yaml=QUEUES, watcher=Counter),
                     Server("compressed", stack, yaml=QUEUES, watcher=lambda named: Counter(named, compressed=True)),
                     Server("sampled", stack, yaml=SAMPLED, watcher=Counter),

@@ -11,6 +11,7 @@ named itself does for a query varies a little from run to run; what runs in the 
   bare          named alone
   query log     querylog yes: a line a query in named's log file
   nobody        Bindcast, nobody subscribed
+  analytics on  Bindcast, nobody subscribed, every query counted (sources.analytics.enabled: true)
   one client    Bindcast, one client of every query, in batches
   stalled       Bindcast, one client of every query that never reads
 """
@@ -34,6 +35,7 @@ from traffic import Load  # noqa: E402
 NAMES = [f"n{i}.example.com" for i in range(1000)]  # half of them present
 ZONES = {"example.com": Zone("\n".join(f"n{i} A 192.0.2.1" for i in range(0, 1000, 2)))}
 WARM_UP = 5000  # more than fits on the way to a client that does not read
+COUNTED = {"sources": {"analytics": {"enabled": True, "interval": "1h"}}}
 SMALL_QUEUE = {"queues": {"max_events": 100}, "server": {"heartbeat": "1h"}}
 # Which thread a profile is of: what only that one runs.
 MARKS = {"named": "/libns-", "loop": "bindcast::Intake::"}
@@ -113,7 +115,7 @@ def main():
     options = arguments.parse_args()
     bare = None
     for name, how in (("bare", {"plugin": False}), ("query log", {"plugin": False, "options": "querylog yes;"}),
-                      ("nobody", {}), ("one client", {"client": True}),
+                      ("nobody", {}), ("analytics on", {"yaml": COUNTED}), ("one client", {"client": True}),
                       ("stalled", {"stalled": True, "yaml": SMALL_QUEUE})):
         counted = count(options.queries, **how)
         per_query = {thread: profile.total / options.queries for thread, profile in counted.items()}
