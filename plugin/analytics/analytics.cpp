@@ -5,15 +5,16 @@
 
 namespace bindcast {
 
-Analytics::Analytics(const SourceTools& tools) : hub_(tools.hub) {
-  tools.intake.add_observer(*this);
-  tools.metrics.add([this](MetricsText& text) { write_metrics(text); });
+Analytics::Analytics(Hub& hub, Intake& intake, Metrics& metrics) : hub_(hub) {
+  intake.add_observer(*this);
+  metrics.add([this](MetricsText& text) { write_metrics(text); });
 }
 
 void Analytics::configure(const Options& options, Now now) {
   // What was kept by the old options is told before it goes. The hub masks it by the new ones.
   if (watch_ && (options_ != options.sources.analytics || privacy_ != options.privacy)) {
-    publish(now);
+    const bool told = hub_.faults().contain([&] { publish(now); });
+    for (const View& view : watch_->views) missed_ += told ? 0 : view.sketch->queries;
     watch_.reset();
   }
   options_ = options.sources.analytics;

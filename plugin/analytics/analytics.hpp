@@ -12,8 +12,11 @@
 
 #include "plugin/analytics/summary.hpp"
 #include "plugin/analytics/view_sketch.hpp"
+#include "plugin/capture/intake.hpp"
 #include "plugin/capture/query_observer.hpp"
-#include "plugin/sources/sources.hpp"
+#include "plugin/hub/hub.hpp"
+#include "plugin/metrics/metrics.hpp"
+#include "plugin/sources/source.hpp"
 
 namespace bindcast {
 
@@ -25,7 +28,8 @@ class Analytics final : public Source, public QueryObserver {
   static constexpr std::size_t kMostOfAView = 100;  // entries of a view's lists
   static constexpr int kIdleIntervals = 60;         // after so many without a query a view's sketches are freed
 
-  explicit Analytics(const SourceTools& tools);
+  // All of these outlive it.
+  Analytics(Hub& hub, Intake& intake, Metrics& metrics);
 
   void configure(const Options& options, Now now) override;
   void tick(Now now) override;

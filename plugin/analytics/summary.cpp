@@ -73,7 +73,7 @@ std::vector<Summary::Entry> Summary::entries(SpaceSaving ViewSketch::*sketch, st
       all.push_back({part.key(slot), part.count(slot) - part.unseen(), part.error(slot) - part.unseen(), view, slot});
     }
   }
-  std::ranges::sort(all, {}, &Entry::key);
+  if (of_.size() > 1) std::ranges::sort(all, {}, &Entry::key);  // those of one are different already
   std::size_t kept = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (kept != 0 && all[kept - 1].key == all[i].key) {

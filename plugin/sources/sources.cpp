@@ -13,6 +13,7 @@ Sources::Sources(const SourceTools& tools, const Options& options, Now now) : fa
   all_.push_back(std::make_unique<Forwarders>(tools));
   all_.push_back(std::make_unique<Analytics>(tools));
   all_.push_back(std::make_unique<Detectors>(tools));
+  all_.push_back(std::make_unique<Analytics>(tools.hub, tools.intake, tools.metrics));
   configure(options, now);
 }
 

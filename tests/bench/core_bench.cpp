@@ -301,40 +301,64 @@ BENCHMARK_CAPTURE(record_to_hub_masked, for_one_of_two, false)->Arg(1)->Arg(2);
 
 // ── Who looks at every record ────────────────────────────────────────────────────────────────────────────────────────
 
+struct Analysed {
+  bindcast::Hub hub{stream(), kNow};
+  bindcast::Intake intake{hub};
+  bindcast::Metrics metrics;
+  bindcast::Analytics analytics{hub, intake, metrics};
+  bindcast::Options options;
+  std::vector<QueryView> queries{kEvents};
+
+  explicit Analysed(const bindcast::PrivacyOptions& privacy = {}) {
+    options.sources.analytics.enabled = bindcast::SourcesOptions::Analytics::When::always;
+    options.privacy = privacy;
+    analytics.configure(options, kNow);
+    for (std::size_t i = 0; i < kEvents; ++i)
+      if (!QueryView::read(records()[i], queries[i])) throw std::logic_error("a record that was made here is not one");
+  }
+};
+
 // What an observer takes of the loop for each query. 0: ordinary traffic, 1: every name a new one under one domain,
 // which is the most that names can cost, 2: ordinary traffic, networks and domains instead of addresses and names.
 void analytics_see(benchmark::State& state) {
-  bindcast::Hub hub(stream(), kNow);
-  bindcast::Intake intake(hub);
-  bindcast::Health health(hub);
-  bindcast::Metrics metrics;
-  const bindcast::Log log = [](bindcast::LogLevel, const std::string&) {};
-  bindcast::Analytics analytics({nullptr, hub, intake, health, metrics, log});
-  bindcast::Options options;
-  options.sources.analytics.enabled = bindcast::SourcesOptions::Analytics::When::always;
-  if (state.range(0) == 2) options.privacy = privacy(1);
-  analytics.configure(options, kNow);
-
-  std::vector<QueryView> queries(kEvents);
-  for (std::size_t i = 0; i < kEvents; ++i)
-    if (!QueryView::read(records()[i], queries[i]))
-      throw std::logic_error("a record that the benchmark made is not one");
+  Analysed house(state.range(0) == 2 ? privacy(1) : bindcast::PrivacyOptions{});
   std::array<std::uint8_t, 30> name{12};
   std::memcpy(name.data() + 13, "\7tunnels\7example", 16);
   std::uint64_t random = 1;
   std::size_t at = 0;
   for (auto _ : state) {
+    QueryView& query = house.queries[at];
     if (state.range(0) == 1) {
       random = random * 6364136223846793005 + 1442695040888963407;
       for (unsigned i = 0; i < 12; ++i) name[1 + i] = static_cast<std::uint8_t>('a' + ((random >> (5 * i)) & 15));
-      queries[at].qname = name;
+      query.qname = name;
     }
-    analytics.see(queries[at], kNow);
+    house.analytics.see(query, kNow);
     at = (at + 1) % kEvents;
   }
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(analytics_see)->ArgName("traffic")->DenseRange(0, 2);
+
+// An update at the end of an interval in which so many views had more of everything than there is room for.
+void analytics_update(benchmark::State& state) {
+  Analysed house;
+  Now now = kNow;
+  for (auto _ : state) {
+    state.PauseTiming();
+    for (std::int64_t view = 0; view < state.range(0); ++view) {
+      const std::string name = "view" + std::to_string(view);
+      for (QueryView query : house.queries) {
+        query.view = name;
+        house.analytics.see(query, now);
+      }
+    }
+    now.mono_us += 5'000'000;
+    state.ResumeTiming();
+    house.analytics.tick(now);
+  }
+}
+BENCHMARK(analytics_update)->ArgName("views")->Arg(1)->Arg(17)->Unit(benchmark::kMicrosecond);
 
 // ── Batches ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -40,10 +40,8 @@ struct House {
   Now now{.mono_us = 1000'000'000, .wall_us = 1'795'000'000'000'000};
   Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, now};
   Intake intake{hub};
-  Health health{hub};
   Metrics metrics;
-  Log log = [](LogLevel, const std::string&) {};
-  Analytics analytics{{nullptr, hub, intake, health, metrics, log}};
+  Analytics analytics{hub, intake, metrics};
   Options options;
   Taker taker;
 
