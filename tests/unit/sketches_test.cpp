@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -65,24 +66,25 @@ void siphash_is_siphash(void**) {
 
 // Counts everything exactly beside it.
 struct Counted {
-  explicit Counted(std::size_t capacity = 256) : sketch(capacity) {}
+  explicit Counted(std::size_t capacity = 256) : sketch(capacity), owners(capacity) {}
   SpaceSaving sketch;
   std::map<std::uint64_t, std::uint64_t> exact;
-  std::map<std::uint64_t, SpaceSaving::Slot> slots;
+  std::vector<std::uint64_t> owners;  // the key of each slot
   std::uint64_t sum = 0;
 
   void add(std::uint64_t number, std::uint64_t weight) {
     const std::uint64_t key = hash_of(number);
     const auto added = sketch.add(key, weight);
-    const auto known = slots.find(key);
     // A slot is fresh exactly when its owner does not know its key there yet.
-    assert_int_equal(added.fresh, known == slots.end() || known->second != added.slot);
-    if (added.fresh) {
-      std::erase_if(slots, [&](const auto& each) { return each.second == added.slot; });
-      slots[key] = added.slot;
-    }
+    assert_int_equal(added.fresh, owners[added.slot] != key);
+    owners[added.slot] = key;
     exact[key] += weight;
     sum += weight;
+  }
+  std::optional<SpaceSaving::Slot> slot_of(std::uint64_t key) const {
+    const auto found = std::ranges::find(owners, key);
+    if (found == owners.end()) return std::nullopt;
+    return static_cast<SpaceSaving::Slot>(found - owners.begin());
   }
   void check() const {
     std::uint64_t counted = 0, least = UINT64_MAX;
@@ -97,7 +99,8 @@ struct Counted {
     }
     assert_int_equal(counted, sum);  // Lemma 3.1 of the paper
     if (!sketch.exact()) assert_int_equal(sketch.unseen(), least);
-    for (const auto& [key, truth] : exact) assert_true(slots.contains(key) || truth <= sketch.unseen());
+    for (const auto& [key, truth] : exact)
+      if (truth > sketch.unseen()) assert_true(slot_of(key).has_value());
   }
 };
 
@@ -109,8 +112,9 @@ void counts_are_exact_while_there_is_room(void**) {
   assert_true(counted.sketch.exact());
   assert_int_equal(counted.sketch.unseen(), 0);
   assert_int_equal(counted.sketch.size(), 256);
-  for (const auto& [key, slot] : counted.slots) {
-    assert_int_equal(counted.sketch.count(slot), counted.exact[key]);
+  for (const auto& [key, count] : counted.exact) {
+    const SpaceSaving::Slot slot = counted.slot_of(key).value();
+    assert_int_equal(counted.sketch.count(slot), count);
     assert_int_equal(counted.sketch.error(slot), 0);
   }
   counted.add(256, 1);
@@ -144,7 +148,7 @@ void any_weights_and_any_order_keep_the_bounds(void**) {
     std::mt19937 random(1);  // NOLINT
     for (int i = 0; i < 20'000; ++i) {
       counted.add(zipf.next(), 1 + random() % weights);
-      if (i % 1000 == 0) counted.check();
+      if (i % 2000 == 0) counted.check();
     }
     counted.check();
     counted.sketch.clear();
@@ -157,7 +161,7 @@ void a_flood_of_new_keys_hides_nobody_who_is_frequent(void**) {
   Counted counted;
   for (std::uint64_t i = 0; i < 100'000; ++i) counted.add(i % 50 == 0 ? 0 : i, 1);
   counted.check();
-  const SpaceSaving::Slot slot = counted.slots.at(hash_of(0));
+  const SpaceSaving::Slot slot = counted.slot_of(hash_of(0)).value();
   assert_true(counted.sketch.count(slot) - counted.sketch.error(slot) <= 2000 && counted.sketch.count(slot) >= 2000);
 }
 
@@ -178,10 +182,10 @@ void a_sketch_that_was_cleared_is_as_new(void**) {
 
 void distinct_things_are_counted_within_the_standard_error(void**) {
   constexpr double kStandardError = 0.0081;
-  // Few, and around where older estimators change their formula; four independent ones of each.
-  for (const std::uint64_t count : {0, 1, 10, 1000, 20'000, 40'000, 65'000, 200'000, 1'000'000}) {
+  // Few, and around where older estimators change their formula; three independent ones of each.
+  for (const std::uint64_t count : {0, 1, 10, 1000, 20'000, 40'000, 65'000, 150'000}) {
     double squares = 0;
-    for (std::uint64_t series = 0; series < 4; ++series) {
+    for (std::uint64_t series = 0; series < 3; ++series) {
       HyperLogLog distinct;
       for (std::uint64_t i = 0; i < count; ++i) {
         distinct.add(hash_of((series << 40) + i));
@@ -193,7 +197,7 @@ void distinct_things_are_counted_within_the_standard_error(void**) {
       assert_true(std::abs(share) <= 3 * kStandardError);
       squares += share * share;
     }
-    assert_true(std::sqrt(squares / 4) <= 2 * kStandardError);
+    assert_true(std::sqrt(squares / 3) <= 2 * kStandardError);
   }
 }
 
