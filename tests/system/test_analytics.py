@@ -3,7 +3,10 @@ nobody looks.
 """
 
 import re
+import socket
 import unittest
+
+import dns.message
 
 from client import Client, RawSocket, reconfigured
 from harness import Named, View, Zone, wait_until
@@ -59,19 +62,24 @@ class AnalyticsTest(unittest.TestCase):
             named.query("none.example.com", source="127.0.0.4")
             named.query("bad.example.com", source="127.0.0.5")
             named.query("fine.example.com", source="127.0.0.5")
-            all_of_it = told(client, 8)
-            self.assertEqual({"queries": 8, "blocked": 1, "dropped": 0, "missed": 0}, all_of_it.numbers)
-            self.assertEqual({"127.0.0.2": 3, "127.0.0.3": 1, "127.0.0.4": 2, "127.0.0.5": 2}, all_of_it.lists["clients"])
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:  # gets no answer
+                asker.bind(("127.0.0.6", 0))
+                asker.sendto(dns.message.make_query("gone.example.com", "TXT").to_wire(), ("127.0.0.1", named.port))
+                all_of_it = told(client, 9)
+            self.assertEqual({"queries": 9, "blocked": 2, "dropped": 1, "missed": 0}, all_of_it.numbers)
+            self.assertEqual({"127.0.0.2": 3, "127.0.0.3": 1, "127.0.0.4": 2, "127.0.0.5": 2, "127.0.0.6": 1},
+                             all_of_it.lists["clients"])
             self.assertEqual({"www.example.com": 3, "mail.example.com": 1, "a.shop.example.com": 1,
-                              "none.example.com": 1, "bad.example.com": 1, "fine.example.com": 1},
+                              "none.example.com": 1, "bad.example.com": 1, "fine.example.com": 1,
+                              "gone.example.com": 1},
                              all_of_it.lists["names"])
-            self.assertEqual({"example.com": 8}, all_of_it.lists["domains"])
-            self.assertEqual({"A": 7, "MX": 1}, all_of_it.lists["types"])
+            self.assertEqual({"example.com": 9}, all_of_it.lists["domains"])
+            self.assertEqual({"A": 7, "MX": 1, "TXT": 1}, all_of_it.lists["types"])
             self.assertEqual({"NOERROR": 5, "NXDOMAIN": 3}, all_of_it.lists["rcodes"])
-            inside, outside = told(client, 4, "inside"), told(client, 4, "outside")
+            inside, outside = told(client, 4, "inside"), told(client, 5, "outside")
             self.assertEqual({"127.0.0.2": 3, "127.0.0.3": 1}, inside.lists["clients"])
-            self.assertEqual({"127.0.0.4": 2, "127.0.0.5": 2}, outside.lists["clients"])
-            self.assertEqual((0, 1), (inside.numbers["blocked"], outside.numbers["blocked"]))
+            self.assertEqual({"127.0.0.4": 2, "127.0.0.5": 2, "127.0.0.6": 1}, outside.lists["clients"])
+            self.assertEqual((0, 2), (inside.numbers["blocked"], outside.numbers["blocked"]))
             for event in client.of(KIND, where=lambda event: event["data"]["queries"]):
                 data = event["data"]
                 self.assertEqual((len(data["clients"]), len(data["names"])),

@@ -20,7 +20,7 @@ using When = SourcesOptions::Analytics::When;
 
 struct Query {
   std::string_view client = "10.1.2.3";
-  std::string_view name = "www.example.com";
+  std::string name = "www.example.com";
   std::string_view view = "_default";
   std::uint16_t qtype = 1, rcode = 0;
   std::uint32_t sample = 1;
@@ -67,7 +67,7 @@ struct House {
 
   void see(const Query& query, int times = 1) {
     std::vector<std::uint8_t> wire;
-    for (std::string_view rest = query.name; !rest.empty();) {
+    for (std::string_view rest(query.name); !rest.empty();) {
       const std::string_view label = rest.substr(0, rest.find('.'));
       wire.push_back(static_cast<std::uint8_t>(label.size()));
       wire.insert(wire.end(), label.begin(), label.end());
@@ -237,6 +237,13 @@ void lists_are_as_long_as_they_may_be(void**) {
   const auto update = house.update();
   assert_list(update, "names", {"c.test 3", "b.test 2"});
   assert_int_equal(update.find("distinct_names").integer(), 3);
+  // Those of a view end at a hundred.
+  house.options.sources.analytics.top = 1000;
+  house.configure();
+  for (int i = 0; i < 150; ++i) house.see({.name = "n" + std::to_string(i) + ".test"});
+  const auto longer = house.update();
+  assert_int_equal(list(longer, "names").size(), 150);
+  assert_int_equal(list(view_of(longer, "_default"), "names").size(), Analytics::kMostOfAView);
 }
 
 void views_are_told_apart_and_together(void**) {
@@ -318,13 +325,14 @@ void networks_and_domains_are_counted_as_one(void**) {
   House house;
   house.privacy(ClientAddressPrivacy::prefix, QueryNamePrivacy::domain);
   see_neighbours(house);
+  house.see({.client = "10.1.2.3", .name = ""});  // the root is no domain
   const auto update = house.update();
   for (const auto& part : {update, view_of(update, "_default")}) {
-    assert_list(part, "clients", {"10.1.2.0/24 4", "2001:db8:1:200::/56 2"});
-    assert_list(part, "names", {"example.com 3", "co.uk 2", "com 1"});
+    assert_list(part, "clients", {"10.1.2.0/24 5", "2001:db8:1:200::/56 2"});
+    assert_list(part, "names", {"example.com 3", "co.uk 2", "com 1", ". 1"});
     assert_list(part, "domains", {"example.com 3", "co.uk 2", "com 1"});
     assert_int_equal(part.find("distinct_clients").integer(), 5);
-    assert_int_equal(part.find("distinct_names").integer(), 5);
+    assert_int_equal(part.find("distinct_names").integer(), 6);
   }
 }
 
