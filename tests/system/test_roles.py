@@ -241,6 +241,7 @@ class PrivacyTest(unittest.TestCase):
         yaml = {
             "privacy": privacy, "auth": {"tokens": [token("viewer", "viewer"), token("editor", "publisher")]},
             "events": {"rpz": {"feeds": {"rpz.*": "malware"}, "repeat_window": "300ms"}},
+            "sources": {"analytics": {"interval": "1s"}},
             "retry": {"initial": "50ms", "attempts": 2},
             "escalation": [{"after": "0s", "webhook": {"url": receiver.url()}}],
         }
@@ -255,6 +256,7 @@ class PrivacyTest(unittest.TestCase):
             for kind in ("authentication_failed", "permission_denied", "connection_closed"):
                 admin.wait_event(kind)
             admin.wait_event("malware_blocked", count=2)
+            admin.wait_event("dns_analytics_update", where=lambda event: event["data"]["queries"])
             self.assertEqual("nothing", admin.wait_event("custom.seen")["data"]["after"])
             of_label = admin.wait_event("dns_query_log")["data"]
             self.assertEqual(expected, {key: of_label[key] for key in ("client", "qname") if key in of_label})
