@@ -142,7 +142,7 @@ void Analytics::write_metrics(MetricsText& text) const {
   text.family(Kind::summary, "query_latency_seconds",
               "From a query to its answer: quantiles of the last interval, count and sum since the start.", "seconds");
   for (const double share : {0.5, 0.9, 0.95, 0.99})
-    text.quantile(share, last_->latency_us.percentile(share * 100) / 1e6);
+    if (last_->latency_us.count() != 0) text.quantile(share, last_->latency_us.percentile(share * 100) / 1e6);
   text.count_and_sum(answered_, latency_seconds_);
 }
 

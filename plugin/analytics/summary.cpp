@@ -57,7 +57,7 @@ std::uint64_t Summary::distinct(HyperLogLog ViewSketch::*all, SpaceSaving ViewSk
     return entries(top, 0).size();
   HyperLogLog together;
   for (const ViewSketch* view : of_) together.merge(view->*all);
-  return together.estimate();
+  return std::min(together.estimate(), queries);  // more cannot be, whatever the estimate
 }
 
 // A view that has pushed keys out may have seen one that it does not hold as often as its least frequent.

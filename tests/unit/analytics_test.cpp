@@ -168,6 +168,9 @@ void it_is_on_or_off_where_that_is_said(void**) {
                            "bindcast_query_latency_seconds{quantile=\"0.99\"} 1\n",
                            "bindcast_query_latency_seconds_count 4\n", "bindcast_query_latency_seconds_sum 1.006024\n"})
     assert_contains(text, line);
+  house.tick(5);  // nothing: no quantiles of it
+  assert_true(house.scrape().find("quantile=") == std::string::npos);
+  assert_contains(house.scrape(), "bindcast_query_latency_seconds_count 4\n");
   house.subscribe();
   house.options.sources.analytics.enabled = When::never;
   house.configure();
@@ -311,6 +314,14 @@ void what_a_list_may_be_wrong_by_is_told(void**) {
   assert_true(off(update.find("distinct_clients"), clients.size()) < 0.025);
 }
 
+void there_are_never_more_different_ones_than_queries(void**) {
+  for (int run = 0; run < 8; ++run) {  // every other estimate would be above
+    House house;
+    for (int i = 0; i < 1500; ++i) house.see({.name = "n" + std::to_string(i) + ".test"});
+    assert_in_range(house.update().find("distinct_names").integer(), 1460, 1500);
+  }
+}
+
 // ── Privacy ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void see_neighbours(House& house) {
@@ -437,6 +448,7 @@ int main() {
       cmocka_unit_test(views_are_told_apart_and_together),
       cmocka_unit_test(further_views_are_counted_in_one),
       cmocka_unit_test(what_a_list_may_be_wrong_by_is_told),
+      cmocka_unit_test(there_are_never_more_different_ones_than_queries),
       cmocka_unit_test(networks_and_domains_are_counted_as_one),
       cmocka_unit_test(hashes_are_those_of_every_other_event),
       cmocka_unit_test(what_is_to_be_left_out_is_not_counted),
