@@ -310,8 +310,9 @@ void what_a_list_may_be_wrong_by_is_told(void**) {
   const auto off = [](Fields::Value told, std::size_t truth) {
     return std::abs(static_cast<double>(told.integer()) / static_cast<double>(truth) - 1);
   };
-  assert_true(off(update.find("distinct_names"), exact.size()) < 0.025);
-  assert_true(off(update.find("distinct_clients"), clients.size()) < 0.025);
+  constexpr double kFiveStandardErrors = 0.04;  // the key is another one each time
+  assert_true(off(update.find("distinct_names"), exact.size()) < kFiveStandardErrors);
+  assert_true(off(update.find("distinct_clients"), clients.size()) < kFiveStandardErrors);
 }
 
 void there_are_never_more_different_ones_than_queries(void**) {
