@@ -61,7 +61,9 @@ std::string text_or(const char* text, const char* otherwise) {
 
 // Hosts that were built before there were counters have a shorter struct.
 std::function<void()> counters_of(const bindcast_host* host) {
-  if (host == nullptr || host->size < sizeof(bindcast_host) || host->counters_wanted == nullptr) return {};
+  if (host == nullptr || host->size < offsetof(bindcast_host, counters_closure) + sizeof(void*) ||
+      host->counters_wanted == nullptr)
+    return {};
   return [wanted = host->counters_wanted, closure = host->counters_closure] { wanted(closure); };
 }
 

@@ -30,7 +30,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards both below */
 static bindcast_runtime *current_runtime;
 static bool asked; /* a reading is on its way */
 
-/* What belongs to the task, all of it: events of one task come one after the other. */
+/* The task's: its events come one after the other. */
 static struct {
 	uint64_t due_ns; /* when the zones may be counted again */
 	uint64_t all, automatic;
@@ -367,6 +367,12 @@ uptime_seconds(void) {
 static void
 read_all(void *unused) {
 	(void)unused;
+	pthread_mutex_lock(&lock);
+	const bool stopped = current_runtime == NULL;
+	pthread_mutex_unlock(&lock);
+	if (stopped) {
+		return;
+	}
 	struct reading reading = { 0 };
 	ns_server_t *context = server_context();
 	if (context != NULL) {
