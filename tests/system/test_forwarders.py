@@ -149,18 +149,17 @@ class ForwardersTest(unittest.TestCase):
                 with self.subTest(does=does):
                     change = wait_state(client, servers[does], state)
                     self.assertIn(why, change["why"])
-                    seen = checks(client, servers[does])[-1]
+                    seen = client.wait_event("forwarder_health_check", server=servers[does].name)["data"]
                     self.assertEqual(seen.get("failure"), failure)
                     self.assertIn(f'zone "{does}.test"', seen["scopes"])
             change = wait_state(client, closed, "down")
             self.assertIn("refused", change["why"])
             self.assertRegex(change["since"], r"^\d{4}-\d\d-\d\dT")
-            self.assertEqual(checks(client, closed)[-1]["scopes"], ['zone "example.com"'])
-            self.assertEqual(checks(client, closed)[-1]["loss"], 1.0)
+            seen = client.wait_event("forwarder_health_check", server=closed.name, state="down")["data"]
+            self.assertEqual((seen["scopes"], seen["loss"]), (['zone "example.com"'], 1.0))
 
             for server in (servers["answer"], servers["cut"], of_yaml):
-                wait_until(lambda s=server: checks(client, s), f"a check of {server.name}")
-                seen = checks(client, server)[-1]
+                seen = client.wait_event("forwarder_health_check", server=server.name)["data"]
                 self.assertEqual((seen["state"], seen["rcode"], seen["loss"]), ("up", "NOERROR", 0.0))
                 self.assertGreater(seen["rtt_us"], 0)
                 self.assertLessEqual(seen["p50_us"], seen["p99_us"])
