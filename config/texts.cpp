@@ -193,7 +193,8 @@ std::string probe_text(std::string_view text) {
 
 std::string server_address(std::string_view text) {
   ListenAddress address;
-  const bool with_port = parse_listen(text, address).empty() && address.kind != ListenAddress::Kind::unix_path;
+  const bool with_port =
+      parse_listen(text, address).empty() && address.kind != ListenAddress::Kind::unix_path && address.port != 0;
   if (with_port || !canonical_address(AF_INET, text).empty() || !canonical_address(AF_INET6, text).empty()) return {};
   return quoted(text) + " is not an address; write an IPv4 or IPv6 address, address:port or [v6]:port";
 }

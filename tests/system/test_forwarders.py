@@ -29,8 +29,8 @@ FAST = {"enabled": True, "interval": f"{INTERVAL_S * 1000:.0f}ms", "timeout": "3
 
 class Server(Background):
     """A name server on one port of 127.0.0.1, by UDP and TCP, that does what `does` says: answer, slow, drop, servfail,
-    cut (short: the answer is to be had by TCP), deaf (cuts short, and does not answer by TCP) or lie (no answer to what
-    was asked). Not entered, it is a closed port."""
+    cut (short: the answer is to be had by TCP), deaf (cuts short, and does not answer by TCP), lie (no answer to what
+    was asked) or flood (with lies, and then an answer). Not entered, it is a closed port."""
 
     def __init__(self, does: str = "answer", port: int | None = None):
         super().__init__()
@@ -86,13 +86,14 @@ class Server(Background):
             answer.flags |= dns.flags.TC
         if self.does == "slow":
             self._ended.wait(0.2)
-        if self.does == "lie":
+        if self.does in ("lie", "flood"):
             other = dns.message.make_response(dns.message.make_query("elsewhere.test", "NS"))
             other.id = query.id
             wrong_id = answer.to_wire()
             wrong_id = bytes([wrong_id[0] ^ 1]) + wrong_id[1:]
             loop = wire[:2] + b"\x80\0\0\1\0\0\0\0\0\0" + b"\xc0\x0c" + b"\0\2\0\1"  # a name that points at itself
-            return [b"", b"\0", wire, wrong_id, other.to_wire(), loop, wire[:2] + b"\xff" * 4000]
+            lies = [b"", b"\0", wire, wrong_id, other.to_wire(), loop, wire[:2] + b"\xff" * 4000]
+            return lies if self.does == "lie" else 3 * lies + [answer.to_wire()]
         if self.does == "drop" or (self.does == "deaf" and transport == "tcp"):
             return []
         return [answer.to_wire()]
@@ -127,7 +128,7 @@ def seconds_between(first: str, last: str) -> float:
 
 class ForwardersTest(unittest.TestCase):
     def test_what_forwarders_do_is_told_and_named_answers_meanwhile(self):
-        kinds = ["answer", "slow", "drop", "servfail", "cut", "deaf", "lie"]
+        kinds = ["answer", "slow", "drop", "servfail", "cut", "deaf", "lie", "flood"]
         with contextlib.ExitStack() as stack:
             servers = {does: stack.enter_context(Server(does)) for does in kinds}
             closed = Server()
@@ -145,7 +146,7 @@ class ForwardersTest(unittest.TestCase):
             for does, (state, failure, why) in {
                     "slow": ("slow", None, "takes 20"), "drop": ("down", "timeout", "timeout"),
                     "servfail": ("degraded", None, "answers with SERVFAIL"), "deaf": ("down", "closed", "closed"),
-                    "lie": ("down", "bad_answer", "bad_answer")}.items():
+                    "lie": ("down", "bad_answer", "bad_answer"), "flood": ("down", "bad_answer", "bad_answer")}.items():
                 with self.subTest(does=does):
                     change = wait_state(client, servers[does], state)
                     self.assertIn(why, change["why"])

@@ -401,6 +401,13 @@ inline constexpr FaultRow kFaultRows[] = {
     {"forwarder", "sources: {forwarders: {servers: [dns.example]}}\n"sv,
      "1: sources.forwarders.servers[0]: \"dns.example\" is not an address; write an IPv4 or IPv6 address, address:port "
      "or [v6]:port"},
+    {"forwarder without a port", "sources: {forwarders: {servers: [\"192.0.2.1:0\"]}}\n"sv,
+     "1: sources.forwarders.servers[0]: \"192.0.2.1:0\" is not an address; write an IPv4 or IPv6 address, address:port "
+     "or [v6]:port"},
+    {"probe's type", "sources: {forwarders: {probe: . FOO}}\n"sv,
+     "1: sources.forwarders.probe: \". FOO\" is not a question; write an owner name and a type, such as \". NS\""},
+    {"probe's name", "sources: {forwarders: {probe: a..b NS}}\n"sv,
+     "1: sources.forwarders.probe: \"a..b NS\" is not a question; write an owner name and a type, such as \". NS\""},
     {"probe", "sources: {forwarders: {probe: NS}}\n"sv,
      "1: sources.forwarders.probe: \"NS\" is not a question; write an owner name and a type, such as \". NS\""},
     {"detector", "sources: {detectors: {tuneling: {}}}\n"sv,
