@@ -127,11 +127,12 @@ void Forwarders::probe_what_is_configured(Now now) {
   wake_when_due(now);
 }
 
-void Forwarders::run_due(Now now) {
-  for (const auto& server : servers_) {
-    if (server->probe && server->deadline_us <= now.mono_us) take(*server, server->probe->expire(), now);
-    if (!server->probe && server->begin_us <= now.mono_us) begin_probe(*server, now);
-  }
+void Forwarders::run_due(Now now) noexcept {
+  for (const auto& server : servers_)
+    tools_.hub.faults().contain([&] {
+      if (server->probe && server->deadline_us <= now.mono_us) take(*server, server->probe->expire(), now);
+      if (!server->probe && server->begin_us <= now.mono_us) begin_probe(*server, now);
+    });
   wake_when_due(now);
 }
 
@@ -225,7 +226,7 @@ void Forwarders::report_health(const Server& server, Now now) {
   tools_.health.report(component_of(server.of), health, reason, now);
 }
 
-void Forwarders::wake_when_due(Now now) {
+void Forwarders::wake_when_due(Now now) noexcept {
   std::int64_t due_us = std::numeric_limits<std::int64_t>::max();
   for (const auto& server : servers_) due_us = std::min(due_us, server->probe ? server->deadline_us : server->begin_us);
   if (servers_.empty()) {
@@ -239,11 +240,7 @@ void Forwarders::wake_when_due(Now now) {
   // The loop's own idea of now may be older than ours: never less than a millisecond, or it would be busy till then.
   const std::int64_t wait_ms = std::max<std::int64_t>((due_us - now.mono_us + 999) / 1000, 1);
   uv_timer_start(
-      &timer_,
-      [](uv_timer_t* timer) {
-        auto* forwarders = static_cast<Forwarders*>(timer->data);
-        forwarders->tools_.hub.faults().contain([&] { forwarders->run_due(read_clock()); });
-      },
+      &timer_, [](uv_timer_t* timer) { static_cast<Forwarders*>(timer->data)->run_due(read_clock()); },
       static_cast<std::uint64_t>(wait_ms), 0);
 }
 

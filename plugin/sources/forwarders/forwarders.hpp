@@ -49,13 +49,13 @@ class Forwarders : public Source {
   };
 
   void probe_what_is_configured(Now now);
-  void run_due(Now now);
+  void run_due(Now now) noexcept;
   void begin_probe(Server& server, Now now);
   void take(Server& server, const ProbeResult& result, Now now);
   void tell_check(const Server& server, const ProbeResult& result, Now now);
   void tell_change(const Server& server, const ForwarderChange& change, Now now);
   void report_health(const Server& server, Now now);
-  void wake_when_due(Now now);
+  void wake_when_due(Now now) noexcept;
   void write_metrics(MetricsText& text) const;
   [[nodiscard]] std::int64_t random_up_to(std::int64_t most_us);
 

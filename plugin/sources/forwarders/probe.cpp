@@ -63,6 +63,7 @@ std::optional<ProbeResult> Probe::look() {
 }
 
 ProbeResult Probe::expire() {
+  if (!socket_) return failed(ProbeFailure::not_made);  // begin() came to no end, for want of memory
   if (const auto result = look()) return *result;
   return failed(rejected_ == 0 ? ProbeFailure::timeout : ProbeFailure::bad_answer);
 }
@@ -87,8 +88,8 @@ std::optional<ProbeResult> Probe::look_by_udp() {
       continue;
     }
     if (!answer->truncated) return answered(answer->rcode);
-    tcp_ = true;
     id_ = random_id();
+    tcp_ = true;
     return connect(SOCK_STREAM, UV_WRITABLE);
   }
 }
