@@ -116,8 +116,10 @@ void add_sources(Table<Options>& table) {
       Make::integer(OPTION(sources.forwarders.up_after), "2", {1, 1000, "answered probes"}, "Then it is up again."));
   table.push_back(Make::text_list(OPTION(sources.forwarders.servers), "[]", server_address,
                                   "Servers to probe besides named's own forwarders."));
-  table.push_back(Make::path(OPTION(sources.named_log.file), "\"\"", any_text,
-                             "The file of one of named's log channels, to be followed; empty: none.", kNotBuilt));
+  table.push_back(
+      Make::path(OPTION(sources.named_log.file), "\"\"", any_text,
+                 "The file of one of named's log channels, to be followed; empty: that of the channel called "
+                 "bindcast in named.conf, if there is one."));
   table.push_back(Make::enumeration(OPTION(sources.analytics.enabled), "auto",
                                     "Count what is asked, and by whom: always, never, or while somebody subscribed to "
                                     "dns_analytics_update."));

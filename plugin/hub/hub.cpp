@@ -86,6 +86,7 @@ bool Hub::admit(Event& event, Now now) {
   if (!change.enabled) return false;
   if (change.priority) event.priority = *change.priority;
   if (change.severity) event.severity = *change.severity;
+  for (const auto& processor : processors_) processor->complete(event, now);
   const bool passes = global_filter_.matches_everything() || global_filter_.matches(event, identity_);
   if (!masks_nothing(privacy_)) masker_.mask(event, privacy_, now);
   // They learn from what the filter refuses, too.

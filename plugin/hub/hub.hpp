@@ -35,6 +35,8 @@ namespace bindcast {
 class Processor {
  public:
   virtual ~Processor() = default;
+  // Adds what belongs to the event and whoever made it did not know: before the filter and the masks, which see it too.
+  virtual void complete(Event&, Now) {}
   // false: the event goes no further (counted as filtered). May throw: counted as failed, the event goes no further.
   virtual bool process(Event& event) = 0;
   // False: events of that type may pass without it.

@@ -3,6 +3,7 @@
 #include "plugin/analytics/analytics.hpp"
 #include "plugin/detectors/detectors.hpp"
 #include "plugin/sources/forwarders/forwarders.hpp"
+#include "plugin/sources/named_log/named_log.hpp"
 
 namespace bindcast {
 
@@ -14,6 +15,7 @@ Sources::Sources(const SourceTools& tools, const Options& options, Now now) : fa
   all_.push_back(std::make_unique<Analytics>(tools));
   all_.push_back(std::make_unique<Detectors>(tools));
   all_.push_back(std::make_unique<Analytics>(tools.hub, tools.intake, tools.metrics));
+  all_.push_back(std::make_unique<NamedLog>(tools));
   configure(options, now);
 }
 

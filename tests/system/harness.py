@@ -144,11 +144,14 @@ class Named:
     options, extra: more text inside options { } and at the end of named.conf.
     environment: variables of named's environment besides those of the test's own.
     workers: named's worker threads. under: a command that runs named, a profiler for one.
+    channels: text inside logging { }, which may use the channel "harness", that is log_file. Without it (-g) all of named's
+              log stands there, and named would not look at logging { }.
     start: "answering" waits for an answer, "running" only for the process, "no" writes the files and starts nothing.
     """
 
     def __init__(self, zones=None, *, yaml=(), plugin=True, so=None, dyndb=False, views=None, options="", extra="",
-                 forwarder_port=9, environment=None, workers=2, under=(), start="answering", log_level=0):
+                 forwarder_port=9, environment=None, workers=2, under=(), start="answering", log_level=0,
+                 channels=""):
         self.zones = dict(zones or {})
         self.yaml = {} if yaml == () else yaml
         self.plugin = plugin
@@ -162,6 +165,7 @@ class Named:
         self.workers = workers
         self.under = list(under)
         self.log_level = log_level
+        self.channels = channels
         self.process = None
         self._run_begins = 0
         self._start_as = start
@@ -227,6 +231,9 @@ class Named:
                 zones = "".join("  " + self._zone_statement(name, zone, view) for name, zone in v.zones.items())
                 line = self._plugin_line() if v.plugin else ""
                 text += f'view "{view}" {{\n  match-clients {{ {v.match}; }};\n  {v.options}\n  {line}{zones}}};\n'
+        if self.channels:
+            harness = f'channel harness {{ file "{self.log_file}"; severity dynamic; print-category yes; print-severity yes; }};'
+            text += f"logging {{ {harness} {self.channels} }};\n"
         return text + self.extra + "\n"
 
     def write_configuration(self):
@@ -265,7 +272,8 @@ class Named:
             # named dies with us even when we are killed, and Ctrl-C is for us alone to handle.
             variables = [f"{name}={value}" for name, value in self.environment.items()]
             command = ["setpriv", "--pdeathsig", "KILL", "env", *self._preload(), *variables,
-                       *self.under, named_program(self.folder), "-g", "-n", str(self.workers), "-d",
+                       *self.under, named_program(self.folder),
+                       *(["-f", "-L", str(self.log_file)] if self.channels else ["-g"]), "-n", str(self.workers), "-d",
                        str(self.log_level), "-c", str(self.folder / "named.conf")]
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
