@@ -26,6 +26,7 @@ enum class Holds : std::uint8_t {
   port,     // of a client: with its address it would tell it again
   if_address,  // an address, or something else
   name,        // that was asked for
+  free_text,   // that may say any of these: gone where any is masked
   rule,        // of a policy zone: by its trigger a client's network, or by what was asked what is like it
 };
 
@@ -55,6 +56,7 @@ constexpr Member kMembers[] = {
     {"ip_address", Holds::address},
     {"query_name", Holds::name},
     {"client_port", Holds::port},
+    {"log_message", Holds::free_text},
     {"client_address", Holds::address},
     {"remote_address", Holds::address},
 };
@@ -231,6 +233,9 @@ class Masker::Walk {
         break;
       case Holds::name:
         return masker_.name(text, how_.query_name, now_);
+      case Holds::free_text:
+        if (hides_addresses() || how_.query_name != QueryNamePrivacy::full) return std::nullopt;
+        break;
       case Holds::rule:
         return masked_rule(parent, text);
       case Holds::nothing:

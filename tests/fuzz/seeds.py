@@ -153,6 +153,14 @@ def jwts() -> Iterator[str | bytes]:
     yield 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4iLCJleHAiOjE3OTU0NDI2MDB9.c2lnbmF0dXJl'
 
 
+def log_lines() -> Iterator[str | bytes]:
+    text = (ROOT / 'tests/unit/named_log_lines.txt').read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(('#', '  '))]
+    yield from lines
+    yield from ('\n'.join(lines[i:i + 20]) for i in range(0, len(lines), 20))
+    yield from ('logging { ' + text + ' };' for text in literals('tests/unit/log_lines_test.cpp') if 'channel' in text)
+
+
 def json() -> Iterator[str | bytes]:
     yield from (text for text in literals('tests/unit/json_test.cpp') if text.startswith('{'))
     yield '{"a":1,"b":[true,null,1.5e3,"\\u00e9\\n"],"c":{"d":{}}}'
@@ -203,6 +211,7 @@ TARGETS = {'yaml': (yaml, 'config/options_table.cpp config/entry_tables.cpp conf
            'url': (urls, 'config/webhook_url.cpp'),
            'json': (json, ''),
            'jwt': (jwts, 'plugin/server/jwt.cpp'),
+           'log_line': (log_lines, 'plugin/sources/named_log/log_table.cpp plugin/sources/named_log/log_line.hpp'),
            'records': (lambda: noise(60, 700), ''),
            'diff': (diffs, '')}
 

@@ -96,6 +96,8 @@ def record_primary(named: Named):
     notify = dns.message.make_query("example.com", "SOA")
     notify.set_opcode(dns.opcode.NOTIFY)
     send(named, notify, tcp=False)
+    named.zone_file("half.example").write_text("$TTL 300\n@ SOA ns1 h 3 1 1 1 1\n@ NS ns1\nns1 A 127.0.0.1\ny FOO bar\n")
+    named.rndc("reload", "half.example", check=False)
     named.extra = "nonsense;"
     named.write_configuration()
     named.rndc("reload", check=False)
@@ -106,6 +108,7 @@ def record_secondary(first: Named):
     zones = {"example.com": Zone(type="secondary", options=primaries),
              "absent.example": Zone(type="secondary", options=primaries),
              "fixed.example": Zone(type="secondary", options=f"primaries {{ 127.0.0.1 port {first.port}; }};"),
+             "closed.example": Zone(type="secondary", options=f"primaries {{ 127.0.0.1 port {first.port}; }};"),
              "dead.example": Zone(type="secondary", options="primaries { 127.0.0.1 port 9; };")}
     with Named(zones, options="allow-transfer { none; };", channels=CHANNEL.format(time="iso8601-utc")) as second:
         wait_until(lambda: second.query("www.example.com").answer, "the transfer")
@@ -115,6 +118,11 @@ def record_secondary(first: Named):
         second.rndc("retransfer", "absent.example")
         second.rndc("retransfer", "fixed.example")
         second.rndc("retransfer", "dead.example")
+        # What the primary refuses: a transfer without the key.
+        second.zones["example.com"].options = f"primaries {{ 127.0.0.1 port {first.port}; }};"
+        second.write_configuration()
+        second.rndc("reconfig")
+        second.rndc("retransfer", "example.com")
         notify = dns.message.make_query("example.com", "SOA")
         notify.set_opcode(dns.opcode.NOTIFY)
         for source in ("127.0.0.1", "127.0.0.77"):

@@ -102,6 +102,19 @@ std::string masked(Event event, const PrivacyOptions& how) {
   return json;
 }
 
+void free_text_goes_where_anything_is_masked(void**) {
+  Event event = make_event(EventType::error_occurred);
+  event.data.add("log_message", "client 10.1.2.3 asked for secret.example.com").add("log_severity", "error");
+  event.data.begin_object("actor").add("client", "10.1.2.3").add("key", "ann-laptop").end();
+  for (const PrivacyOptions how : {PrivacyOptions{Address::prefix, Name::full}, {Address::full, Name::domain}}) {
+    const std::string json = masked(event, how);
+    assert_contains(json, R"("log_severity":"error")");
+    assert_true(json.find("log_message") == std::string::npos && json.find("secret") == std::string::npos);
+  }
+  const std::string json = masked(event, {Address::prefix, Name::full});
+  assert_contains(json, R"("actor":{"client":"10.1.2.0/24","key":"hash:)");
+}
+
 void a_query_is_masked(void**) {
   assert_contains(masked(query_event(), {Address::prefix, Name::domain}),
                   R"("data":{"client":"10.1.2.0/24","qname":"example.com","ecs":"10.9.8.0/24","tsig_key":"hash:)");
@@ -223,6 +236,7 @@ int main() {
       cmocka_unit_test(equal_addresses_hash_equal_and_others_do_not),
       cmocka_unit_test(the_key_changes_daily),
       cmocka_unit_test(a_name_is_masked),
+      cmocka_unit_test(free_text_goes_where_anything_is_masked),
       cmocka_unit_test(a_query_is_masked),
       cmocka_unit_test(what_a_rule_tells_is_masked),
       cmocka_unit_test(a_policy_zones_own_rules_are_masked_where_they_name_clients),

@@ -15,8 +15,8 @@ constexpr std::string_view kDefaultView = "_default";
 constexpr std::int64_t kKeepUs = 5'000'000;
 constexpr std::int64_t kKeepTransferUs = 4LL * 3600 * 1'000'000;
 
-constexpr std::array<std::string_view, 9> kNumbers{"line",    "records",     "messages", "bytes", "serial",
-                                                   "seconds", "serial_from", "key_tag",  "errors"};
+constexpr std::array<std::string_view, 8> kNumbers{"line",   "records", "messages",    "bytes",
+                                                   "serial", "seconds", "serial_from", "key_tag"};
 
 std::string_view clipped(std::string_view text) noexcept {
   return text.substr(0, LogEvents::kMaxText);
@@ -108,7 +108,7 @@ void LogEvents::take(std::string_view text, Now now) {
   };
   // named marks what it says too early or only would do.
   std::string_view message = subject.message;
-  if (line.category == "rate-limit") {
+  if (line.category.empty() || line.category == "rate-limit") {
     if (message.starts_with('*')) message.remove_prefix(1);
     if (constexpr std::string_view kWould = "would "; message.starts_with(kWould)) message.remove_prefix(kWould.size());
   }
@@ -117,13 +117,14 @@ void LogEvents::take(std::string_view text, Now now) {
     if (!line.category.empty() && row.category != line.category) continue;
     if (row.subject != subject.kind || !match.match(row.pattern, message) || !numbers_are_numbers(match)) continue;
     if (row.meaning == LogMeaning::file_error && line.severity != LogSeverity::unknown &&
-        line.severity < LogSeverity::error)
-      break;
+        line.severity < LogSeverity::warning)
+      return;
     count();
-    follow(row, match, subject, now);
+    follow(row, match, subject, line.severity, now);
     return;
   }
-  if (line.category == "zoneload" && line.severity >= LogSeverity::error && subject.kind == LogSubject::Kind::zone)
+  if ((line.category.empty() || line.category == "zoneload") && line.severity >= LogSeverity::error &&
+      subject.kind == LogSubject::Kind::zone)
     keep(zones_, key_of(subject), now) = {
         .reason = std::string(clipped(subject.message)), .told = true, .at_us = now.mono_us};
   if (line.severity < LogSeverity::warning) return;
@@ -131,7 +132,8 @@ void LogEvents::take(std::string_view text, Now now) {
   tell_other(line, subject);
 }
 
-void LogEvents::follow(const LogRow& row, const LogMatch& match, const LogSubject& subject, Now now) {
+void LogEvents::follow(const LogRow& row, const LogMatch& match, const LogSubject& subject, LogSeverity severity,
+                       Now now) {
   switch (row.meaning) {
     case LogMeaning::nothing:
       break;
@@ -150,7 +152,9 @@ void LogEvents::follow(const LogRow& row, const LogMatch& match, const LogSubjec
       break;
     case LogMeaning::file_error: {
       Kept& kept = keep(files_, std::string(match["file"]), now);
-      if (kept.errors++ != 0) break;  // what follows from the first
+      ++kept.faults;
+      if (kept.faults > 1 && severity <= kept.severity) break;  // what follows from the first
+      kept.severity = severity;
       kept.reason = clipped(match["reason"]);
       read_number(match["line"], kept.line);
       break;
@@ -217,7 +221,7 @@ void LogEvents::tell_load_failed(const LogSubject& subject, std::string_view fil
     data.add_integer("line", found->second.line);
     reason = found->second.reason;
     data.add("reason", reason);
-    if (found->second.errors > 1) data.add_integer("errors", found->second.errors);
+    if (found->second.faults > 1) data.add_integer("faults", found->second.faults);
     files_.erase(found);
   } else if (!reason.empty()) {
     data.add("reason", clipped(reason));
@@ -253,11 +257,13 @@ void LogEvents::tell_file_errors() {
 }
 
 void LogEvents::tell_kept(std::string_view member, std::string_view what, const Kept& kept) {
-  Event event = make_event(EventType::error_occurred);
+  const bool warning = kept.severity == LogSeverity::warning;
+  Event event = make_event(warning ? EventType::warning_issued : EventType::error_occurred);
   event.source_component = "named_log";
-  event.data.add("log_severity", "error");
+  event.data.add("log_severity", warning ? "warning" : "error");
   event.data.add(member, clipped(what));
   if (kept.line != 0) event.data.add_integer("line", kept.line);
+  if (kept.faults > 1) event.data.add_integer("faults", kept.faults);
   event.data.add("log_message", kept.reason);
   event_(std::move(event));
 }

@@ -48,14 +48,15 @@ class LogEvents {
  private:
   struct Kept {
     std::string reason = {};
-    std::int64_t line = 0;     // of a file
-    std::uint32_t errors = 0;  // in it
-    bool told = false;         // an event says it already; of a transfer: it has not failed
+    std::int64_t line = 0;                      // of a file
+    std::uint32_t faults = 0;                   // that were found in it
+    LogSeverity severity = LogSeverity::error;  // of the one that is kept
+    bool told = false;                          // an event says it already; of a transfer: it has not failed
     std::int64_t at_us = 0;
   };
   using Keeping = std::map<std::string, Kept, std::less<>>;
 
-  void follow(const LogRow& row, const LogMatch& match, const LogSubject& subject, Now now);
+  void follow(const LogRow& row, const LogMatch& match, const LogSubject& subject, LogSeverity severity, Now now);
   void tell(const LogRow& row, const LogMatch& match, const LogSubject& subject, std::string_view reason = {});
   void tell_load_failed(const LogSubject& subject, std::string_view file, std::string_view reason);
   void tell_other(const LogLine& line, const LogSubject& subject);

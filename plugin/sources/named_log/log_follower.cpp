@@ -182,19 +182,20 @@ bool LogFollower::read(File& file, std::size_t& budget, Now now) {
     // To skip costs a sixteenth of what to read does.
     budget -= std::min(budget, skipping ? bytes.size() / 16 + 1 : bytes.size());
     if (skipping)
-      skip(file, bytes);
+      pass_over(file, bytes);
     else
       take(file, bytes);
   }
   return true;
 }
 
-void LogFollower::skip(File& file, std::string_view bytes) {
+void LogFollower::pass_over(File& file, std::string_view bytes) {
   counts_.skipped_bytes += bytes.size();
   const auto lines = static_cast<std::uint64_t>(std::ranges::count(bytes, '\n'));
   counts_.skipped_lines += lines;
   file.rest.clear();
   file.discarding = !bytes.ends_with('\n');
+  if (file.at >= file.skip_to && file.discarding) ++counts_.skipped_lines;  // its end is passed over, too
 }
 
 void LogFollower::take(File& file, std::string_view bytes) {

@@ -70,7 +70,7 @@ class LogFollower {
   bool read(File& file, std::size_t& budget, Now now);  // true: there is more
   void check_truncated(File& file, std::uint64_t size);
   void take(File& file, std::string_view bytes);
-  void skip(File& file, std::string_view bytes);
+  void pass_over(File& file, std::string_view bytes);
   void close_first();
 
   std::string path_;

@@ -156,9 +156,10 @@ void UpdateActors::note(Zone& zone, const Line& line) {
 // A folded event shows some records only: its update ends with the last line that so many RRsets need.
 void UpdateActors::note_all(Zone& zone, std::int64_t rrsets) {
   std::unordered_set<std::string_view> seen;
+  std::string_view last;
   for (const Line& line : zone.log) {
-    if (std::ssize(seen) >= rrsets && !seen.contains(line.rrset)) break;
-    seen.insert(line.rrset);
+    if (std::ssize(seen) >= rrsets && line.rrset != last) break;
+    last = *seen.insert(line.rrset).first;
     zone.explained = std::max(zone.explained, line.number);
   }
 }
