@@ -30,6 +30,13 @@ PHISHING = ["your-bank-login.test", "parcel-fee.test"]
 OUTSIDE = ["news.test", "weather.test", "video.test", "music.test", "failing.test"]
 CLIENTS = [f"127.0.0.{i}" for i in range(2, 12)]
 
+# named's own log, for who changed a record and what was refused (doc/named-log.md).
+CHANNELS = """
+  channel bindcast { file "bindcast.log" versions 2 size 20m; severity info;
+                     print-category yes; print-severity yes; print-time iso8601-utc; };
+  category default { bindcast; harness; };
+"""
+
 TOOL = os.environ["BINDCAST_TOOL"]
 
 
@@ -51,13 +58,13 @@ def make_primary(forwarder: Forwarder, port: int) -> Named:
     }
     yaml = {"server": {"listen": f"127.0.0.1:{port}"},
             "events": {"rpz": {"feeds": {"malware.*": "malware", "phishing.*": "phishing"}}}}
-    return Named(zones, yaml=yaml, forwarder_port=forwarder.port,
+    return Named(zones, yaml=yaml, forwarder_port=forwarder.port, channels=CHANNELS,
                  options='response-policy { zone "malware.feed"; zone "phishing.feed"; } qname-wait-recurse no;')
 
 
 def make_secondary(primary: Named) -> Named:
     transferred = f"primaries {{ 127.0.0.1 port {primary.port}; }};"
-    return Named({"example.com": Zone(type="secondary", options=transferred)})
+    return Named({"example.com": Zone(type="secondary", options=transferred)}, channels=CHANNELS)
 
 
 def free(port: int) -> bool:
