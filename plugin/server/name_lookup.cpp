@@ -3,21 +3,9 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
-#include <exception>
-#include <mutex>
-#include <optional>
-#include <thread>
 #include <utility>
 
-#include "plugin/signals_blocked.hpp"
-
 namespace bindcast {
-
-struct NameLookup::Shared {
-  std::mutex mutex;                // guards the two below
-  uv_async_t* answered = nullptr;  // none: the owner is gone
-  std::optional<NameAnswer> answer;
-};
 
 NameAnswer resolve_by_system(const std::string& name) {
   addrinfo hints{};
@@ -41,59 +29,20 @@ NameAnswer resolve_by_system(const std::string& name) {
 }
 
 NameLookup::NameLookup(uv_loop_t* loop, Found found, Resolve resolve)
-    : found_(std::move(found)), resolve_(std::move(resolve)), shared_(std::make_shared<Shared>()) {
-  auto* answered = new uv_async_t;
-  uv_async_init(loop, answered, [](uv_async_t* handle) {
-    if (handle->data != nullptr) static_cast<NameLookup*>(handle->data)->take_answer();
-  });
-  answered->data = this;
-  shared_->answered = answered;
-}
-
-NameLookup::~NameLookup() {
-  uv_async_t* answered = nullptr;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    answered = std::exchange(shared_->answered, nullptr);
-  }
-  answered->data = nullptr;
-  uv_close(reinterpret_cast<uv_handle_t*>(answered),
-           [](uv_handle_t* handle) { delete reinterpret_cast<uv_async_t*>(handle); });
-}
+    : found_(std::move(found)),
+      resolve_(std::move(resolve)),
+      work_(loop, [this] { tell({.addresses = {}, .fault = "no memory"}); }) {}
 
 bool NameLookup::start(const std::string& name) {
-  const SignalsBlocked blocked;
-  bool started = false;
-  try {
-    std::thread([shared = shared_, resolve = resolve_, name] {
-      NameAnswer answer;
-      try {
-        answer = resolve(name);
-      } catch (const std::exception&) {
-        answer.fault = "no memory";
-      }
-      const std::lock_guard lock(shared->mutex);
-      shared->answer = std::move(answer);
-      if (shared->answered != nullptr) uv_async_send(shared->answered);
-    }).detach();
-    started = true;
-  } catch (const std::exception&) {  // no thread, or no memory
-  }
-  busy_ = started;
-  if (started) name_ = name;
-  return started;
+  name_ = name;
+  return work_.start([this, resolve = resolve_, name]() -> BlockingWork::Done {
+    return [this, answer = resolve(name)] { tell(answer); };
+  });
 }
 
-void NameLookup::take_answer() {
-  std::optional<NameAnswer> answer;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    answer = std::exchange(shared_->answer, std::nullopt);
-  }
-  if (!answer) return;
-  busy_ = false;
+void NameLookup::tell(const NameAnswer& answer) {
   const std::string name = std::move(name_);  // found_ may start the next one
-  found_(name, *answer);
+  found_(name, answer);
 }
 
 }  // namespace bindcast

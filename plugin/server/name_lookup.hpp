@@ -1,16 +1,14 @@
-// Finds the addresses of a host name without holding the loop up: a thread of our own per lookup, one at a time.
-// libuv's thread pool is no place for it: named uses the same one, and a resolver that does not answer would fill it.
-//
-// Loop thread only. The thread is detached, because nothing can interrupt getaddrinfo: it may outlive this object, and
-// then its answer is dropped.
+// Finds the addresses of a host name without holding the loop up, one name at a time. Loop thread only. A resolver that
+// does not answer keeps its thread (plugin/blocking_work.hpp), and its answer is dropped when this object is gone.
 #pragma once
 
 #include <uv.h>
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
+
+#include "plugin/blocking_work.hpp"
 
 namespace bindcast {
 
@@ -28,24 +26,22 @@ class NameLookup {
   using Resolve = std::function<NameAnswer(const std::string& name)>;  // on the thread
   using Found = std::function<void(const std::string& name, const NameAnswer& answer)>;
 
+  // After its end nothing is found; the loop must turn once more to free the handle.
   NameLookup(uv_loop_t* loop, Found found, Resolve resolve = resolve_by_system);
-  ~NameLookup();  // the loop must turn once more to free the handle; nothing is found from now on
   NameLookup(const NameLookup&) = delete;
   NameLookup& operator=(const NameLookup&) = delete;
 
-  [[nodiscard]] bool busy() const noexcept { return busy_; }
+  [[nodiscard]] bool busy() const noexcept { return work_.busy(); }
   // Not while busy. False when no thread can be had.
   [[nodiscard]] bool start(const std::string& name);
 
  private:
-  struct Shared;
-  void take_answer();
+  void tell(const NameAnswer& answer);
 
   Found found_;
   Resolve resolve_;
-  std::shared_ptr<Shared> shared_;  // with the thread
-  bool busy_ = false;
   std::string name_;  // that is looked up
+  BlockingWork work_;
 };
 
 }  // namespace bindcast
