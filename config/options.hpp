@@ -323,6 +323,18 @@ struct SourcesOptions {
   friend bool operator==(const SourcesOptions&, const SourcesOptions&) = default;
 };
 
+struct HealthOptions {
+  Microseconds interval = std::chrono::seconds(30);
+  Microseconds recovery = std::chrono::seconds(10);
+  std::uint32_t disk_degraded = 95, disk_unhealthy = 99;  // percent in use
+  Microseconds hold = std::chrono::seconds(10);
+  std::uint32_t queue_depth = 80;   // percent; of this and the next ones, 0: no such alert
+  std::uint32_t capture_drops = 1;  // a second
+  Microseconds loop_lag = std::chrono::milliseconds(250);
+  std::uint32_t query_rate = 20;  // percent of the usual
+  friend bool operator==(const HealthOptions&, const HealthOptions&) = default;
+};
+
 struct Options {
   ServerOptions server;
   AuthOptions auth;
@@ -337,6 +349,7 @@ struct Options {
   std::vector<EscalationStep> escalation;  // empty: the ladder of the documentation
   JournalOptions journal;
   SourcesOptions sources;
+  HealthOptions health;
   friend bool operator==(const Options&, const Options&) = default;
 };
 

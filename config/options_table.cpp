@@ -318,6 +318,7 @@ const Table<Options>& options_table() {
     add_delivery(all);
     add_journal(all);
     add_sources(all);
+    add_health(all);
     return all;
   }();
   return table;

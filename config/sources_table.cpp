@@ -94,9 +94,9 @@ void add_detectors(Table<Options>& table) {
 }  // namespace
 
 void add_sources(Table<Options>& table) {
-  table.push_back(Make::boolean(OPTION(sources.metrics.enabled), "true", "Measure the system.", kNotBuilt));
-  table.push_back(Make::duration(OPTION(sources.metrics.interval), "30s", {1s, kDay},
-                                 "How often the system is measured.", kNotBuilt));
+  table.push_back(Make::boolean(OPTION(sources.metrics.enabled), "true", "Measure the system."));
+  table.push_back(
+      Make::duration(OPTION(sources.metrics.interval), "30s", {1s, kDay}, "How often the system is measured."));
   table.push_back(Make::boolean(OPTION(sources.named.enabled), "true", "Read named's own counters."));
   table.push_back(
       Make::duration(OPTION(sources.named.interval), "10s", {1s, kDay}, "How often named's own counters are read."));
@@ -128,6 +128,32 @@ void add_sources(Table<Options>& table) {
   table.push_back(
       Make::integer(OPTION(sources.analytics.top), "20", {1, 1000, "entries"}, "The length of their lists."));
   add_detectors(table);
+}
+
+void add_health(Table<Options>& table) {
+  table.push_back(Make::duration(OPTION(health.interval), "30s", {1s, kDay},
+                                 "How often the health of all components, and the status, are told."));
+  table.push_back(Make::duration(OPTION(health.recovery), "10s", {0s, 1h},
+                                 "A component that failed is healthy again when it has been well for so long. Each "
+                                 "relapse within five minutes doubles it, up to five minutes."));
+  table.push_back(Make::integer(OPTION(health.disk_degraded), "95", {1, 100, "percent"},
+                                "A file system that is written to and so full is degraded."));
+  table.push_back(Make::integer(OPTION(health.disk_unhealthy), "99", {1, 100, "percent"}, "Then it is unhealthy."));
+  table.push_back(Make::duration(OPTION(health.hold), "10s", {0s, 1h},
+                                 "A threshold below raises or clears its alert when it has been crossed for so long."));
+  table.push_back(
+      Make::integer(OPTION(health.queue_depth), "80", {0, 100, "percent"},
+                    "Alert when the clients' queues hold so much of queues.max_total_bytes, or the journal's "
+                    "of its own bound; cleared below half of it. 0: never."));
+  table.push_back(Make::integer(OPTION(health.capture_drops), "1", {0, 1'000'000'000, "a second"},
+                                "Alert when so many queries and policy hits found no room on their way out of named; "
+                                "cleared below half of it. 0: never."));
+  table.push_back(Make::duration(OPTION(health.loop_lag), "250ms", {0s, 1min},
+                                 "Alert when Bindcast's own thread is busy for so long before it comes to what is new; "
+                                 "cleared below half of it. 0s: never."));
+  table.push_back(Make::integer(OPTION(health.query_rate), "20", {0, 90, "percent"},
+                                "Alert when the queries a second fall below so much of what is usual; cleared above "
+                                "twice as much, or what is usual. 0: never."));
 }
 
 }  // namespace bindcast

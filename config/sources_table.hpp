@@ -7,5 +7,6 @@
 namespace bindcast {
 
 void add_sources(Table<Options>& table);
+void add_health(Table<Options>& table);
 
 }  // namespace bindcast

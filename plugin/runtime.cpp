@@ -9,6 +9,7 @@
 
 #include "plugin/correlation_id.hpp"
 #include "plugin/health/health.hpp"
+#include "plugin/health/vitals.hpp"
 #include "plugin/hub/policy_serials.hpp"
 #include "plugin/journal/journal.hpp"
 #include "plugin/metrics/metrics.hpp"
@@ -111,6 +112,7 @@ void Runtime::run() {
     server_.reset();
   journal_.reset();
   sources_.reset();  // who leaves brings in what was only counted, and observers are told of it
+  vitals_.reset();
   health_.reset();
   metrics_.reset();
 }
@@ -122,6 +124,11 @@ void Runtime::begin() {
   intake_.configure(*options);
   metrics_ = std::make_unique<Metrics>();
   health_ = std::make_unique<Health>(hub_);
+  health_->configure(options->health);
+  metrics_->add([this](MetricsText& text) { health_->write_metrics(text); });
+  vitals_ = std::make_unique<Vitals>(hub_, *health_);
+  vitals_->configure(options->health);
+  metrics_->add([this](MetricsText& text) { vitals_->write_metrics(text); });
   journal_ = std::make_unique<Journal>(hub_, options->journal, host_.state_dir, host_.log,
                                        [this](std::function<void()> work) { post(std::move(work)); });
   server_ = std::make_unique<Server>(ServerTools{&loop_, hub_, *journal_, *health_, *metrics_, host_.log}, *options,
@@ -150,6 +157,7 @@ void Runtime::tick() {
   hub_.tick(now);
   server_->tick(now);
   sources_->tick(now);
+  hub_.faults().contain([&] { watch(now); });
   run_state_.note(hub_.last_offset());
   uv_async_send(&posted_);  // what failed is tried again
   const Faults& faults = hub_.faults();
@@ -159,6 +167,28 @@ void Runtime::tick() {
                                  faults.last() + "; clients were told what they missed, or cut off");
   faults_said_ = faults.count();
   faults_said_us_ = now.mono_us;
+}
+
+void Runtime::watch(Now now) {
+  vitals_->tick(journal_->report(), server_->load(), intake_.told_of_all(), now);
+  health_->tick(now);
+  if (status_told_us_ == 0 || now.mono_us - status_told_us_ >= this->options()->health.interval.count())
+    tell_status(now);
+}
+
+void Runtime::tell_status(Now now) {
+  status_told_us_ = now.mono_us;
+  Event event = make_event(EventType::system_status);
+  event.source_component = "runtime";
+  event.data.add("state", to_text(health_->worst()));
+  event.data.add("version", kVersion);
+  event.data.add("host", host_.name);
+  event.data.add("host_version", host_.version);
+  event.data.add_integer("pid", getpid());
+  event.data.add_integer("uptime_seconds", (now.mono_us - hub_.statistics().started_us) / 1'000'000);
+  event.data.add_real("events_per_second", hub_.statistics().events_per_second);
+  server_->describe(event.data);
+  hub_.emit(std::move(event), now);
 }
 
 void Runtime::before_wait() {
@@ -291,7 +321,10 @@ bool Runtime::take_cold_events() {
     server_ ? server_->publish_from_host(std::move(event), now) : void(hub_.emit(std::move(event), now));
   const auto dropped = cold_.take_dropped();
   for (std::size_t i = 0; i < dropped.size(); ++i)
-    if (dropped[i] != 0) hub_.report_lost(DropReason::capture_overflow, {static_cast<EventType>(i)}, dropped[i], now);
+    if (dropped[i] != 0) {
+      hub_.statistics().cold_lost += dropped[i];
+      hub_.report_lost(DropReason::capture_overflow, {static_cast<EventType>(i)}, dropped[i], now);
+    }
   return more;
 }
 
@@ -360,6 +393,8 @@ void Runtime::apply() {
 void Runtime::put_in_force(std::shared_ptr<const Options> options) {
   hub_.configure(*options);
   intake_.configure(*options);
+  if (health_) health_->configure(options->health);
+  if (vitals_) vitals_->configure(options->health);
   if (journal_) journal_->configure(options->journal);
   if (server_) server_->apply(*options);
   if (sources_) sources_->configure(*options, read_clock());

@@ -32,6 +32,7 @@ class Journal;
 class Metrics;
 class Server;
 class Sources;
+class Vitals;
 struct HostReading;
 
 class Runtime {
@@ -73,6 +74,8 @@ class Runtime {
   bool take_cold_events();  // true: there are more
   void before_wait();
   void tick();
+  void watch(Now now);
+  void tell_status(Now now);
   void announce_start(const RunState::Before& before);
   void stop_loop();
   void put_in_force(std::shared_ptr<const Options> options);
@@ -94,6 +97,7 @@ class Runtime {
   // These are made and destroyed on the loop thread.
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Health> health_;
+  std::unique_ptr<Vitals> vitals_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Sources> sources_;
@@ -105,7 +109,8 @@ class Runtime {
   std::unique_ptr<HostReading> reading_;
 
   std::optional<Statements> host_statements_;  // the loop's
-  std::uint64_t faults_said_ = 0;              // as well
+  std::int64_t status_told_us_ = 0;            // as well, all below
+  std::uint64_t faults_said_ = 0;
   std::int64_t faults_said_us_ = 0;
   std::atomic<bool> stop_{false};
 

@@ -438,6 +438,8 @@ void Journal::tell_state(JournalReport::State state, const std::string& reason) 
     if (changed) report_.since_us = read_clock().wall_us;
     report_.state = state;
     report_.reason = reason;
+    report_.attempts = state == State::failing ? report_.attempts + 1 : 0;
+    report_.refused = state == State::failing && refused_;
     path = report_.path;
     wake = state != State::ok && std::exchange(waited_for_, false);
   }

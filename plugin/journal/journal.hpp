@@ -30,8 +30,10 @@ namespace bindcast {
 struct JournalReport {
   enum class State : std::uint8_t { off, starting, ok, failing };
   State state = State::starting;
-  std::string reason;         // of failing
-  std::int64_t since_us = 0;  // wall clock: in this state since
+  std::string reason;          // of failing
+  std::uint32_t attempts = 0;  // since it fails; the next one comes within a second,
+  bool refused = false;        // or not at all, because the file is not ours
+  std::int64_t since_us = 0;   // wall clock: in this state since
   std::string path;
   std::uint64_t through = 0;     // see durable_through
   Store::Table events, queries;  // in the file

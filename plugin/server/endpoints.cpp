@@ -1,5 +1,6 @@
 // What the listener serves over HTTP, besides the WebSocket.
 
+#include <algorithm>
 #include <optional>
 
 #include "plugin/publish/answer_json.hpp"
@@ -21,11 +22,8 @@ HttpAnswer json_answer(const Json& body) {
 
 void Server::serve_endpoints() {
   serve_logins(exchanges_, identity_, shared_.options.server);
-  exchanges_.serve("GET", "/healthz", [](HttpRequest&&, const Reply& reply, Now) {
-    Json body(json_object());
-    set(body.get(), "status", "ok");
-    reply(json_answer(body));
-  });
+  exchanges_.serve("GET", "/healthz",
+                   [this](HttpRequest&& request, const Reply& reply, Now) { reply(healthz(request)); });
   exchanges_.serve("GET", "/api/v1/status", [this](HttpRequest&& request, const Reply& reply, Now now) {
     const auto user = user_of(request, reply);
     if (!user) return;
@@ -68,6 +66,27 @@ void Server::serve_endpoints() {
     exchanges_.serve("GET", std::string(path), [](HttpRequest&&, const Reply& reply, Now) {
       reply(upgrade_required("this is a WebSocket: ask for an upgrade"));
     });
+}
+
+// Anybody may ask, so it says how things are and not why. Alive: that it answers is all; whoever would be restarted for
+// a full disk would come back to a full disk.
+HttpAnswer Server::healthz(const HttpRequest& request) const {
+  Json body(json_object());
+  const bool asks_for_life = std::ranges::any_of(request.arguments, [](const std::string& argument) {
+    return argument == "live" || argument.starts_with("live=");
+  });
+  const bool ready = asks_for_life || (health_.ready() && !shutting_down_);
+  const bool well = asks_for_life || health_.worst() == HealthState::healthy;
+  set(body.get(), "status", !ready ? "unhealthy" : well ? "ok" : "degraded");
+  if (!asks_for_life) {
+    Json counts(json_object());
+    for (std::size_t i = 0; i < std::size(kHealthStateNames); ++i)
+      set(counts.get(), kHealthStateNames[i].data(), std::uint64_t{health_.count(static_cast<HealthState>(i))});
+    set_json(body.get(), "components", std::move(counts));
+  }
+  HttpAnswer answer = json_answer(body);
+  answer.status = ready ? kHttpOk : kHttpUnavailable;
+  return answer;
 }
 
 std::optional<User> Server::user_of(const HttpRequest& request, const Reply& reply) {
@@ -120,6 +139,7 @@ Json Server::status(Now now) const {
   set_json(o, "delivery", delivery_json(channels_.statistics()));
   set_json(o, "alerts", escalations_.statistics_json());
   set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
+  set_json(o, "health", health_json(health_));
   set_json(o, "journal", journal_json(journal_.report(), hub.identity()));
   set_json(o, "publishing", publishing_status());
   set(o, "held_bytes", std::uint64_t{channels_.queues().held});

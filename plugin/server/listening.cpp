@@ -7,19 +7,27 @@
 #include <limits>
 #include <utility>
 
+#include "plugin/delivery/backoff.hpp"
 #include "plugin/server/server.hpp"
 
 namespace bindcast {
 
 namespace {
 
-constexpr std::int64_t kListenRetryUs = 5'000'000;
+constexpr std::int64_t kMostListenRetryUs = 30'000'000;
 constexpr unsigned kSpareSockets = 64;  // beyond max_connections, for handshakes and plain requests
 constexpr unsigned kDyingSockets = Acceptor::kAcceptsPerTurn;  // those killed in a turn are gone in the next
 constexpr unsigned kMostConnections = 10'000;                  // as server.max_connections allows
 constexpr unsigned kMostSockets = kMostConnections + kSpareSockets + kDyingSockets;
 constexpr std::int64_t kSayAgainUs = 60'000'000;  // what goes on and on
 constexpr const char* kNoRoom = "there is no room (server.max_connections)";
+
+// One listener is nobody's herd: nothing is left to chance.
+std::int64_t listen_retry_us(std::uint32_t attempt) {
+  RetryOptions retry;
+  retry.max = Microseconds(kMostListenRetryUs);
+  return backoff_us(retry, attempt, 1);
+}
 
 // So many descriptors may be in use, as far as new clients go; the rest is kept for the host: its own TCP, its files.
 int descriptors_for_clients() {
@@ -104,18 +112,41 @@ void Server::open(Listener& listener, Now now) {
     if (fault.empty()) listener.acceptor = std::move(acceptor);
   }
   if (!fault.empty()) {
-    listener.retry_at_us = now.mono_us + kListenRetryUs;
+    listener.retry_at_us = now.mono_us + listen_retry_us(++listener.attempts);
     if (listener.fault != fault)
-      log_(LogLevel::error, "cannot listen on " + address.text() + ": " + fault + "; trying again every 5 seconds");
+      log_(LogLevel::error,
+           "cannot listen on " + address.text() + ": " + fault + "; trying again, every 30 seconds in the end");
     listener.fault = std::move(fault);
     return;
   }
+  listener.attempts = 0;
+  listener.fault.clear();
   log_(LogLevel::info, "listening on " + listener.acceptor->bound().text());
 }
 
 void Server::open_due(Now now) {
   for (Listener& listener : listeners_)
     if (!listener.acceptor && listener.retry_at_us <= now.mono_us) open(listener, now);
+}
+
+// Without any listener nobody is served.
+void Server::report_listeners(Now now) {
+  std::size_t failing = 0;
+  std::string reason;
+  RecoveryAttempts attempts;
+  for (const Listener& listener : listeners_) {
+    if (listener.acceptor && !listener.acceptor->paused()) continue;
+    reason += (reason.empty() ? "" : "; ") + listener.address.text() + ": " +
+              (listener.acceptor ? "there are no descriptors for new connections" : listener.fault);
+    if (listener.acceptor) continue;
+    ++failing;
+    attempts.count = std::max(attempts.count, listener.attempts);
+    if (attempts.next_us == 0 || listener.retry_at_us < attempts.next_us) attempts.next_us = listener.retry_at_us;
+  }
+  const HealthState state = failing == listeners_.size() ? HealthState::unhealthy
+                            : reason.empty()             ? HealthState::healthy
+                                                         : HealthState::degraded;
+  health_.report("listener", state, reason, now, attempts);
 }
 
 // libwebsockets takes the descriptor over, and closes it if it cannot.

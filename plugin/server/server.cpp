@@ -59,7 +59,10 @@ Server::Server(const ServerTools& tools, const Options& options, const std::stri
       audit_(tools.hub),
       channels_(tools.hub, options),
       webhooks_(loop_, log_, tools.hub.faults(),
-                [this](const WebhookOutcome& outcome, Now now) { escalations_.webhook_told(outcome, now); }),
+                [this](const WebhookOutcome& outcome, Now now) {
+                  escalations_.webhook_told(outcome, now);
+                  report_webhook(outcome, now);
+                }),
       escalations_(tools.hub, options,
                    {.each_session = [this](const auto& visit) { each_session(visit); },
                     .post = [this](WebhookPost post, Now now) { return webhooks_.post(std::move(post), now); },
@@ -114,7 +117,7 @@ void Server::start() {
     server->shared_.hub.faults().contain([&] { server->before_wait(read_clock()); });
   });
   for (const ListenAddress& address : shared_.options.server.listen)
-    listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0, .fault = {}});
+    listeners_.push_back({.address = address, .acceptor = nullptr, .fault = {}});
   open_due(read_clock());
   publish_socket_.tick(read_clock());
 }
@@ -126,6 +129,8 @@ void Server::apply(const Options& options) {
   channels_.configure(options);
   webhooks_.configure(options.retry);
   escalations_.configure(options);
+  if (std::ranges::all_of(options.escalation, &std::string::empty, &EscalationStep::webhook_url))
+    health_.forget("webhooks");
   const Now now = read_clock();
   publishing_.configure(options.publish);
   publish_socket_.tick(now);
@@ -141,7 +146,7 @@ void Server::apply(const Options& options) {
   });
   for (const ListenAddress& address : wanted)
     if (std::ranges::find(listeners_, address, &Listener::address) == listeners_.end())
-      listeners_.push_back({.address = address, .acceptor = nullptr, .retry_at_us = 0, .fault = {}});
+      listeners_.push_back({.address = address, .acceptor = nullptr, .fault = {}});
   open_due(now);
 }
 
@@ -188,12 +193,44 @@ void Server::tick(Now now) {
   faults.contain([&] { publishing_.tick(now); });
   faults.contain([&] { publish_socket_.tick(now); });
   faults.contain([&] { open_due(now); });
+  faults.contain([&] { report_listeners(now); });
   faults.contain([&] { resume_accepting(now); });
   faults.contain([&] { tell_turned_away(now); });
   faults.contain([&] { exchanges_.tick(now); });
   std::erase_if(strangers_, [](const Connection* c) { return c->session->admitted(); });
   for (const auto& entry : connections_)
     if (!faults.contain([&] { tick(*entry.second, now); })) kill(entry.second->wsi);
+}
+
+DeliveryLoad Server::load() const noexcept {
+  return {.held_bytes = channels_.queues().held,
+          .most_bytes = shared_.options.queues.max_total_bytes,
+          .loop_lag_us = channels_.loop_lag_us()};
+}
+
+void Server::describe(Fields& data) const {
+  data.add_integer("connections", static_cast<std::int64_t>(connections_.size()));
+  data.begin_array("listeners");
+  for (const Listener& listener : listeners_)
+    if (listener.acceptor) data.add({}, listener.acceptor->bound().text());
+  data.end();
+  data.begin_array("listeners_failing");
+  for (const Listener& listener : listeners_)
+    if (!listener.acceptor) data.add({}, listener.address.text());
+  data.end();
+}
+
+// Not where it goes: that is the admins' alone to know.
+void Server::report_webhook(const WebhookOutcome& outcome, Now now) {
+  if (outcome.delivered) {
+    health_.report("webhooks", HealthState::healthy, {}, now);
+    return;
+  }
+  const std::string reason = outcome.status != 0    ? "answered with HTTP status " + std::to_string(outcome.status)
+                             : outcome.attempt != 0 ? "no answer"
+                                                    : "there is no room for more that wait";
+  health_.report("webhooks", HealthState::degraded, "a webhook was not delivered: " + reason, now,
+                 {.count = outcome.attempt, .next_us = 0});
 }
 
 void Server::end_publishing(Now now) {

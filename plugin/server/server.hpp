@@ -19,6 +19,7 @@
 
 #include "plugin/delivery/channels.hpp"
 #include "plugin/health/health.hpp"
+#include "plugin/health/vitals.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/journal/journal.hpp"
 #include "plugin/log.hpp"
@@ -60,6 +61,9 @@ class Server {
   // Listeners that are gone are closed, connections stay. A change of server.tls is in force for new connections.
   void apply(const Options& options);
   void tick(Now now);  // once a second
+  [[nodiscard]] DeliveryLoad load() const noexcept;
+  // Adds what a system_status says of listeners and connections.
+  void describe(Fields& data) const;
   void loop_was_busy(std::int64_t us) noexcept { channels_.loop_was_busy(us); }
 
   // An event that the host made, by the C ABI.
@@ -79,7 +83,8 @@ class Server {
     ListenAddress address;
     std::unique_ptr<Acceptor> acceptor;  // none: to be tried again
     std::int64_t retry_at_us = 0;
-    std::string fault;  // why there is none
+    std::uint32_t attempts = 0;  // that failed, since there is none
+    std::string fault;           // why there is none
   };
   struct UpgradeRefusal {
     unsigned status;
@@ -107,6 +112,8 @@ class Server {
   bool create_context();
   void open(Listener& listener, Now now);
   void open_due(Now now);
+  void report_listeners(Now now);
+  void report_webhook(const WebhookOutcome& outcome, Now now);
   [[nodiscard]] bool encrypts(const ListenAddress& address) const;
   [[nodiscard]] lws_vhost* vhost_for(const ListenAddress& address);
   void accepted(int fd, const ListenAddress& address);
@@ -118,6 +125,7 @@ class Server {
   static constexpr std::string_view kWebSocketPaths[] = {"/ws", "/api/websocket/ws"};
 
   void serve_endpoints();
+  [[nodiscard]] HttpAnswer healthz(const HttpRequest& request) const;
   // Who sent it, by what it carries; nobody: nothing that is valid, and that is answered.
   [[nodiscard]] std::optional<User> user_of(const HttpRequest& request, const Reply& reply);
   // Else admins are told.

@@ -13,6 +13,12 @@ void set_real(json_t* object, const char* key, double value) {
   set_json(object, key, Json(json_real(value)));
 }
 
+std::string time_text(std::int64_t us) {
+  std::string text;
+  append_timestamp(text, us);
+  return text;
+}
+
 double ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -62,11 +68,6 @@ Json webhooks_json(const WebhookCounters& counters, std::size_t pending) {
 
 Json journal_json(const JournalReport& report, const StreamIdentity& stream) {
   constexpr std::string_view kStates[] = {"off", "starting", "ok", "failing"};
-  const auto time = [](std::int64_t us) {
-    std::string text;
-    append_timestamp(text, us);
-    return text;
-  };
   const auto pair = [](std::uint64_t events, std::uint64_t queries) {
     Json object(json_object());
     set(object.get(), "events", events);
@@ -77,7 +78,7 @@ Json journal_json(const JournalReport& report, const StreamIdentity& stream) {
   json_t* o = object.get();
   set(o, "state", kStates[static_cast<std::size_t>(report.state)]);
   if (!report.reason.empty()) set(o, "reason", report.reason);
-  set(o, "since", time(report.since_us));
+  set(o, "since", time_text(report.since_us));
   set(o, "path", report.path);
   if (report.through != 0) set(o, "durable_through", event_id(stream, report.through));
   set_json(o, "stored", pair(report.events.events, report.queries.events));
@@ -87,7 +88,25 @@ Json journal_json(const JournalReport& report, const StreamIdentity& stream) {
   set(o, "queued", report.queued);
   set(o, "queued_bytes", report.queued_bytes);
   set(o, "size_bytes", report.size_bytes);
-  if (report.oldest_us != 0) set(o, "oldest", time(report.oldest_us));
+  if (report.oldest_us != 0) set(o, "oldest", time_text(report.oldest_us));
+  return object;
+}
+
+Json health_json(const Health& health) {
+  Json object(json_object()), components(json_object());
+  for (const auto& [name, component] : health.components()) {
+    Json entry(json_object());
+    json_t* o = entry.get();
+    set(o, "state", to_text(component.state));
+    if (!component.reason.empty()) set(o, "reason", component.reason);
+    set(o, "since", time_text(component.since_wall_us));
+    if (component.attempts != 0) set(o, "attempts", std::uint64_t{component.attempts});
+    if (component.next_attempt_wall_us != 0) set(o, "next_attempt", time_text(component.next_attempt_wall_us));
+    if (component.relapses != 0) set(o, "relapses", std::uint64_t{component.relapses});
+    set_json(components.get(), name.c_str(), std::move(entry));
+  }
+  set(object.get(), "state", to_text(health.worst()));
+  set_json(object.get(), "components", std::move(components));
   return object;
 }
 

@@ -3,6 +3,7 @@
 
 #include "plugin/delivery/channel.hpp"
 #include "plugin/delivery/client_queue.hpp"
+#include "plugin/health/health.hpp"
 #include "plugin/journal/journal.hpp"
 #include "plugin/server/messages.hpp"
 #include "plugin/server/webhooks.hpp"
@@ -15,6 +16,8 @@ void set_account(json_t* object, const Account& account);
 [[nodiscard]] Json channel_json(const Channel& channel, Now now);
 [[nodiscard]] Json webhooks_json(const WebhookCounters& counters, std::size_t pending);
 [[nodiscard]] Json journal_json(const JournalReport& report, const StreamIdentity& stream);
+// {"state", "components": {"listener": {"state", "reason", "since", …}}}
+[[nodiscard]] Json health_json(const Health& health);
 // {"count","mean","p50","p90","p99","max"} in microseconds.
 [[nodiscard]] Json histogram_json(const Histogram& histogram);
 // A count for each drop reason.

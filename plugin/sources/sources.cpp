@@ -4,6 +4,7 @@
 #include "plugin/detectors/detectors.hpp"
 #include "plugin/sources/forwarders/forwarders.hpp"
 #include "plugin/sources/named_log/named_log.hpp"
+#include "plugin/sources/system/system_metrics.hpp"
 
 namespace bindcast {
 
@@ -14,8 +15,8 @@ Sources::Sources(const SourceTools& tools, const Options& options, Now now) : fa
   all_.push_back(std::make_unique<Forwarders>(tools));
   all_.push_back(std::make_unique<Analytics>(tools));
   all_.push_back(std::make_unique<Detectors>(tools));
-  all_.push_back(std::make_unique<Analytics>(tools.hub, tools.intake, tools.metrics));
   all_.push_back(std::make_unique<NamedLog>(tools));
+  all_.push_back(std::make_unique<SystemMetrics>(tools));
   configure(options, now);
 }
 

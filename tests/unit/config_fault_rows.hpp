@@ -119,7 +119,7 @@ inline constexpr FaultRow kFaultRows[] = {
      "4: auth.tokens[0].sha265: unknown key `sha265`; did you mean `sha256`?"},
     {"unknown key with an escape", "\"\\e[31mred\": 1\n"sv,
      "1: ?[31mred: unknown key `?[31mred`; known here: server, auth, roles, events, privacy, batching, queues, "
-     "rate_limit, publish, retry, escalation, journal, sources"},
+     "rate_limit, publish, retry, escalation, journal, sources, health"},
     {"key with a zero byte", "\"server\\0\": {}\n"sv, "1: server?: unknown key `server?`; did you mean `server`?"},
     {"mapping for a scalar", "queues: {max_events: {a: 1}}\n"sv,
      "1: queues.max_events: must be an integer, not a mapping"},

@@ -166,6 +166,8 @@ sources:
     qps_change:      {enabled: false, window: 11s, baseline: 11m, factor: 5, minimum: 51}
     beaconing:       {enabled: false, intervals: 25, variation: 0.06, shortest: 6s, longest: 2h, clients: 4}
     infected_client: {enabled: false, window: 11m, hits: 21}
+health: {interval: 31s, recovery: 11s, disk_degraded: 94, disk_unhealthy: 98, hold: 12s, queue_depth: 79,
+         capture_drops: 2, loop_lag: 251ms, query_rate: 21}
 )";
 
 void every_key_arrives(void**) {
@@ -382,7 +384,8 @@ const NoticeRow kNotices[] = {
     {"escalation: []", ""},
     {"escalation: [{after: 0s, repeat: true}]", ""},
     {"journal: {queries: true}", ""},
-    {"sources: {metrics: {interval: 1s}, detectors: {tunnelling: {names: 9}}}", "1 sources.metrics.interval"},
+    {"sources: {metrics: {interval: 1s}, detectors: {tunnelling: {names: 9}}}", ""},
+    {"server: {dashboard: false}", "1 server.dashboard"},
     {"events: {queries: {sample: 10}, types: {heartbeat: {enabled: false}}}", ""},
 };
 
