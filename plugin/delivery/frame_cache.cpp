@@ -28,10 +28,13 @@ void FrameCache::put(Key key, const FrameRef& frame) {
   std::size_t bytes = frame->bytes() + key.events.size() * sizeof(void*) + sizeof(Entry) + sizeof(Frame);
   for (const EncodedRef& event : frame->events) bytes += event->event ? event->event->bytes() : 0;
   if (bytes > bound_) return;
-  const auto [at, fresh] = by_key_.try_emplace(std::move(key));
+  // What may find no memory comes first, so that a key never stands there without its entry.
+  std::list<Entry> entry;
+  entry.push_front({.key = nullptr, .frame = frame, .bytes = bytes});
+  const auto [at, fresh] = by_key_.try_emplace(std::move(key), entry.begin());
   if (!fresh) return;
-  recent_.push_front({.key = &at->first, .frame = frame, .bytes = bytes});
-  at->second = recent_.begin();
+  entry.front().key = &at->first;
+  recent_.splice(recent_.begin(), entry);
   bytes_ += bytes;
   shrink();
 }
