@@ -13,7 +13,7 @@ Sources::Sources(const SourceTools& tools, const Options& options, Now now) : fa
   host_state_ = host_state.get();
   all_.push_back(std::move(host_state));
   all_.push_back(std::make_unique<Forwarders>(tools));
-  all_.push_back(std::make_unique<Analytics>(tools));
+  all_.push_back(std::make_unique<Analytics>(tools.hub, tools.intake, tools.metrics));
   all_.push_back(std::make_unique<Detectors>(tools));
   all_.push_back(std::make_unique<NamedLog>(tools));
   all_.push_back(std::make_unique<SystemMetrics>(tools));
