@@ -287,7 +287,7 @@ struct SourcesOptions {
     struct Tunnelling {
       bool enabled = true;
       Microseconds window = std::chrono::minutes(1);
-      std::uint32_t names = 50, name_bytes = 40;
+      std::uint32_t names = 100, name_bytes = 40;
       double entropy = 3;
       friend bool operator==(const Tunnelling&, const Tunnelling&) = default;
     } tunnelling;

@@ -43,7 +43,7 @@ void add_detectors(Table<Options>& table) {
                                 "Data carried in names: many long ones of one client under one domain."));
   table.push_back(Make::duration(OPTION(sources.detectors.tunnelling.window), "1m", {1s, 1h},
                                  "The time in which they are counted."));
-  table.push_back(Make::integer(OPTION(sources.detectors.tunnelling.names), "50", {2, 1'000'000, "names"},
+  table.push_back(Make::integer(OPTION(sources.detectors.tunnelling.names), "100", {2, 1'000'000, "names"},
                                 "Different ones. Half as many where most are asked for TXT, NULL, CNAME, MX or SRV."));
   table.push_back(Make::integer(OPTION(sources.detectors.tunnelling.name_bytes), "40", {8, 250, "bytes"},
                                 "The least length of what stands before the domain; 16 of types TXT and NULL."));

@@ -12,7 +12,7 @@ constexpr bool brings_much(std::uint16_t type) noexcept {
 
 }  // namespace
 
-Amplification::Amplification(const SourcesOptions::Detectors& options, const KeyedHash& hash)
+Amplification::Amplification(const SourcesOptions::Detectors& options, const SipHash& hash)
     : rules_(options.amplification),
       strong_(options.strong),
       hash_(hash),

@@ -9,7 +9,7 @@ namespace bindcast {
 
 class Amplification final : public Detector {
  public:
-  Amplification(const SourcesOptions::Detectors& options, const KeyedHash& hash);
+  Amplification(const SourcesOptions::Detectors& options, const SipHash& hash);
   [[nodiscard]] std::string_view name() const noexcept override { return "amplification"; }
   void see(const SeenQuery& query, Now now) override;
   void tick(Now now, std::vector<Finding>& findings) override;
@@ -18,7 +18,7 @@ class Amplification final : public Detector {
  private:
   SourcesOptions::Detectors::Amplification rules_;
   double strong_;
-  const KeyedHash& hash_;
+  const SipHash& hash_;
   TallyTable networks_;
 };
 

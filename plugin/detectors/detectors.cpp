@@ -13,7 +13,7 @@
 
 namespace bindcast {
 
-Detectors::Detectors(const SourceTools& tools)
+Detectors::Detectors(const SourceTools& tools, const SipHash& hash)
     : hub_(tools.hub),
       judgement_([this](Event&& event, Now now) { hub_.emit(std::move(event), now); },
                  {.address =
@@ -25,7 +25,8 @@ Detectors::Detectors(const SourceTools& tools)
                   .name =
                       [this](std::string_view name, Now now) {
                         return hub_.masker().name(name, hub_.privacy().query_name, now).value_or(std::string());
-                      }}) {
+                      }}),
+      hash_(hash) {
   tools.intake.add_observer(*this);
   tools.metrics.add([this](MetricsText& text) { write(text); });
 }
@@ -41,14 +42,15 @@ void Detectors::configure(const Options& options, Now) {
   judgement_.set_cooldown(wanted.cooldown.count());
   if (!wanted.enabled) {
     judgement_.forget();
+    domains_.reset();
     return;
   }
-  if (hash_ == nullptr) hash_ = std::make_unique<const KeyedHash>();
+  domains_ = std::make_unique<RegisteredDomains>(hash_);
   for (const std::string& text : wanted.ignore_clients)
     if (Network network; parse_network(text, network)) ignored_clients_.push_back(network);
   if (wanted.nxdomain_flood.enabled) all_.push_back(std::make_unique<NxdomainFlood>(wanted));
   if (wanted.tunnelling.enabled) all_.push_back(std::make_unique<Tunnelling>(wanted));
-  if (wanted.amplification.enabled) all_.push_back(std::make_unique<Amplification>(wanted, *hash_));
+  if (wanted.amplification.enabled) all_.push_back(std::make_unique<Amplification>(wanted, hash_));
   if (wanted.beaconing.enabled) all_.push_back(std::make_unique<Beaconing>(wanted));
   if (wanted.infected_client.enabled) all_.push_back(std::make_unique<InfectedClient>(wanted, feeds_));
   if (wanted.qps_change.enabled) {
@@ -72,7 +74,7 @@ bool Detectors::ignored(const SeenQuery& query) const noexcept {
 }
 
 void Detectors::see(const QueryView& query, Now now) {
-  const SeenQuery seen(query, *hash_);
+  const SeenQuery seen(query, hash_, *domains_);
   const bool only_counts = ignored(seen);
   for (const auto& detector : all_)
     if (!only_counts || detector.get() == qps_change_) detector->see(seen, now);

@@ -4,10 +4,10 @@
 #include <memory>
 #include <vector>
 
+#include "plugin/analytics/siphash.hpp"
 #include "plugin/capture/query_observer.hpp"
 #include "plugin/detectors/detector.hpp"
 #include "plugin/detectors/judgement.hpp"
-#include "plugin/detectors/keyed_hash.hpp"
 #include "plugin/detectors/qps_change.hpp"
 #include "plugin/sources/source.hpp"
 #include "plugin/sources/sources.hpp"
@@ -16,7 +16,8 @@ namespace bindcast {
 
 class Detectors final : public Source, public QueryObserver {
  public:
-  explicit Detectors(const SourceTools& tools);
+  // `hash`: by which all tables know their entries; tests give it a key of their own.
+  explicit Detectors(const SourceTools& tools, const SipHash& hash = SipHash::random());
 
   // New thresholds begin with nothing counted; what was told stays known.
   void configure(const Options& options, Now now) override;
@@ -36,7 +37,8 @@ class Detectors final : public Source, public QueryObserver {
   SourcesOptions::Detectors options_;
   std::vector<FeedRule> feeds_;
   std::vector<Network> ignored_clients_;
-  std::unique_ptr<const KeyedHash> hash_;
+  const SipHash hash_;
+  std::unique_ptr<RegisteredDomains> domains_;
   std::vector<std::unique_ptr<Detector>> all_;
   QpsChange* qps_change_ = nullptr;  // one of them, or none
   std::vector<Finding> findings_;

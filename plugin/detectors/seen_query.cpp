@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "plugin/detectors/registered_domain.hpp"
-
 namespace bindcast {
 
 namespace {
@@ -29,27 +27,31 @@ bool made_of_an_address(std::span<const std::uint8_t> labels) noexcept {
 }
 
 // The reverse zones, where a name may be shorter than an address.
-bool is_reverse(std::span<const std::uint8_t> domain) noexcept {
+bool is_reverse(std::span<const std::uint8_t> name) noexcept {
   using namespace std::string_view_literals;
-  const std::string_view text(reinterpret_cast<const char*>(domain.data()), domain.size());
-  return text == "\7in-addr\4arpa\0"sv || text == "\3ip6\4arpa\0"sv;
+  const std::string_view text(reinterpret_cast<const char*>(name.data()), name.size());
+  return text.ends_with("\7in-addr\4arpa\0"sv) || text.ends_with("\3ip6\4arpa\0"sv);
 }
 
 }  // namespace
 
-SeenQuery::SeenQuery(const QueryView& query, const KeyedHash& hash) noexcept
+SeenQuery::SeenQuery(const QueryView& query, const SipHash& hash, RegisteredDomains& domains)
     : record(query.fixed), view(query.view), policy_zone(query.policy_zone) {
   // No byte of a label's length is a capital letter.
   std::ranges::transform(query.qname, lower_.begin(), [](std::uint8_t c) {
     return static_cast<std::uint8_t>(c + (static_cast<unsigned>(c - 'A') < 26 ? 32 : 0));
   });
   name = {lower_.data(), query.qname.size()};
-  domain = registered_domain(name);
+  name_hash = domain_hash = hash(name);
+  std::size_t domain_at = 0;
+  if (const auto found = domains.find(name, name_hash)) {
+    domain_at = found->at;
+    domain_hash = found->key;
+  }
+  domain = name.subspan(domain_at);
   before = name.first(name.size() - domain.size());
-  of_an_address = made_of_an_address(before) || is_reverse(domain);
+  of_an_address = made_of_an_address(before) || is_reverse(name);
   client_hash = hash({record.client.data(), record.client_family == 6 ? 16U : 4U});
-  name_hash = hash(name);
-  domain_hash = before.empty() ? name_hash : hash(domain);
 }
 
 Network SeenQuery::client() const noexcept {

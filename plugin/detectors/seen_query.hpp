@@ -7,8 +7,9 @@
 #include <string_view>
 
 #include "events/network.hpp"
+#include "plugin/analytics/registered_domains.hpp"
+#include "plugin/analytics/siphash.hpp"
 #include "plugin/capture/records.hpp"
-#include "plugin/detectors/keyed_hash.hpp"
 
 namespace bindcast {
 
@@ -17,10 +18,17 @@ inline constexpr std::uint16_t kRcodeNxdomain = 3;
 inline constexpr std::uint16_t kTypeCname = 5, kTypeNull = 10, kTypeMx = 15, kTypeTxt = 16, kTypeSrv = 33,
                                kTypeRrsig = 46, kTypeDnskey = 48, kTypeAny = 255;
 
+// Of two hashes, one for both, in that order.
+[[nodiscard]] constexpr std::uint64_t joined_hash(std::uint64_t a, std::uint64_t b) noexcept {
+  std::uint64_t mixed = (a ^ (b << 29 | b >> 35)) * 0x9e3779b97f4a7c15;
+  mixed ^= mixed >> 32;
+  return mixed * 0xd6e8feb86659fd93;
+}
+
 class SeenQuery {
  public:
   // Borrows `query` as long as this is used.
-  SeenQuery(const QueryView& query, const KeyedHash& hash) noexcept;
+  SeenQuery(const QueryView& query, const SipHash& hash, RegisteredDomains& domains);
   SeenQuery(const SeenQuery&) = delete;
   SeenQuery& operator=(const SeenQuery&) = delete;
 
@@ -28,7 +36,7 @@ class SeenQuery {
   std::string_view view;
   std::span<const std::uint8_t> policy_zone;  // wire form; empty unless a policy was met
   std::span<const std::uint8_t> name;         // wire form, lower case
-  std::span<const std::uint8_t> domain;       // the registered domain: the end of `name`
+  std::span<const std::uint8_t> domain;       // the registered domain: the end of `name`, or all of it
   std::span<const std::uint8_t> before;       // what stands before it: labels, without a final root
   std::uint64_t client_hash, name_hash, domain_hash;
   // Made of an address, as names of reverse zones and of blocklists are: four numbers or sixteen hex digits in front.

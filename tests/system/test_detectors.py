@@ -48,10 +48,10 @@ class DetectorsTest(unittest.TestCase):
             ask(named, ORDINARY, ["example.com", "selector1._domainkey.example.com"] * 20, "TXT")
 
             payload = lambda i: hashlib.sha224(str(i).encode()).hexdigest()
-            ask(named, TUNNEL, [f"{payload(i)}.{payload(-i)[:40]}.tunnel.test" for i in range(1, 130)], "TXT")
+            ask(named, TUNNEL, [f"{payload(i)}.{payload(-i)[:40]}.tunnel.test" for i in range(1, 200)], "TXT")
             found = client.wait_event("threat_detected", detector="tunnelling")
             data = found["data"]
-            self.assertEqual(("began", TUNNEL, "tunnel.test", "names", 25),
+            self.assertEqual(("began", TUNNEL, "tunnel.test", "names", 50),
                              tuple(data[key] for key in ("state", "client", "domain", "measure", "threshold")))
             self.assertGreaterEqual(data["score"], 3)
             self.assertEqual(60, data["window_seconds"])
