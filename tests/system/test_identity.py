@@ -421,14 +421,13 @@ class Attacks(unittest.TestCase):
 
     def test_unknown_users_take_as_long(self):
         with Named(yaml={"auth": {"users": USERS, "lockout": NO_LOCKOUT}}) as named:
-            def median(user):
-                times = []
-                for _ in range(9):
-                    began = time.monotonic()
-                    self.assertEqual(log_in(named, user, "wrong")[0], 401)
-                    times.append(time.monotonic() - began)
-                return sorted(times)[4]
-            known, unknown = median("ann"), median("nobody")
+            def took(user):
+                began = time.monotonic()
+                self.assertEqual(log_in(named, user, "wrong")[0], 401)
+                return time.monotonic() - began
+            # In turns, and of each the quickest: whatever else the machine does only adds to it.
+            tries = [(took("ann"), took("nobody")) for _ in range(12)]
+            known, unknown = (min(times) for times in zip(*tries))
             self.assertLess(max(known, unknown) / min(known, unknown), 2, (known, unknown))
 
     def test_a_token_in_the_url(self):

@@ -136,6 +136,7 @@ class EventTest(unittest.TestCase):
 
             refused(40)  # named rotates by itself, several times
             wait_until(lambda: log.stat().st_ino != inode, "named to rotate its log")
+            client.wait_events(count, "update_denied")
             log.rename(named.folder / "taken.log")  # and somebody else, without a word to named
             refused(5)
             named.rndc("reconfig")  # now it opens the file anew

@@ -65,49 +65,62 @@ bool LogFollower::open(const std::string& path, bool at_end, Now now) {
   return true;
 }
 
-// The files that took each other's place between two looks: those that are numbered below the last one known. named
-// calls them PATH.0, PATH.1…, logrotate PATH.1, PATH.2…, the newest first.
-void LogFollower::open_missed(Now now) {
-  const File& known = files_.back();
-  int older = kMostNumbered;
+// The file after the last one known, where others took its place between two looks: the oldest of those that are
+// numbered below it, else the one at the path. named calls them PATH.0, PATH.1…, logrotate PATH.1, PATH.2…, the newest
+// first.
+LogFollower::Place LogFollower::place_of_next() const {
+  const auto status_of = [&](int number, struct stat& status) {
+    const std::string path = number < 0 ? path_ : path_ + "." + std::to_string(number);
+    return ::stat(path.c_str(), &status) == 0;
+  };
   struct stat status {
   }, last{};
-  if (::fstat(known.fd, &last) != 0) return;
+  const bool any_known = !files_.empty() && ::fstat(files_.back().fd, &last) == 0;
+  const auto is_known = [&] { return any_known && status.st_ino == last.st_ino && status.st_dev == last.st_dev; };
   const auto newer = [&] {
     return status.st_mtim.tv_sec != last.st_mtim.tv_sec ? status.st_mtim.tv_sec > last.st_mtim.tv_sec
                                                         : status.st_mtim.tv_nsec >= last.st_mtim.tv_nsec;
   };
-  for (int number = 0; number < kMostNumbered; ++number) {
-    const std::string path = path_ + "." + std::to_string(number);
-    if (::stat(path.c_str(), &status) == 0 && status.st_ino == known.inode && status.st_dev == known.device)
-      older = number;
-  }
-  if (older == kMostNumbered && last.st_nlink != 0) return;  // it has another name
-  bool any = false;
-  for (int number = older; number-- > 0;) {
-    const std::string path = path_ + "." + std::to_string(number);
-    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || !newer() || !open(path, false, now)) continue;
-    ++counts_.rotations;
-    any = true;
-  }
-  // It was removed for newer ones, and so may others have been.
-  if (any && older == kMostNumbered) ++counts_.skipped_lines;
+  int older = any_known ? kMostNumbered : 0;
+  // Upwards, as files move, so that a rotation in the middle does not hide it.
+  for (int number = 0; any_known && number < kMostNumbered; ++number)
+    if (status_of(number, status) && is_known()) older = number;
+  const bool removed = any_known && older == kMostNumbered && last.st_nlink == 0;
+  for (int number = older; number-- > 0;)
+    if (status_of(number, status) && S_ISREG(status.st_mode) && !is_known() && newer())
+      return {.number = number, .device = status.st_dev, .inode = status.st_ino, .after_removed = removed};
+  if (!status_of(-1, status) || is_known()) return {};
+  return {.number = -1, .device = status.st_dev, .inode = status.st_ino};
 }
 
 void LogFollower::look(Now now) {
-  struct stat status {};
-  const bool there = ::stat(path_.c_str(), &status) == 0;
-  if (there && (files_.empty() || files_.back().inode != status.st_ino || files_.back().device != status.st_dev)) {
-    const bool another = !files_.empty() && S_ISREG(status.st_mode);
+  // A file that is opened while others are renamed may not be the next one: then it is looked for again.
+  constexpr int kMostTries = 64;
+  for (int tries = 0; tries < kMostTries && files_.size() <= kMaxFiles; ++tries) {
+    const Place next = place_of_next();
+    if (next.inode == 0) break;
+    const bool another = !files_.empty();
+    if (!open(next.number < 0 ? path_ : path_ + "." + std::to_string(next.number), false, now)) break;
+    File opened = std::move(files_.back());
+    files_.pop_back();
+    if (opened.inode != next.inode || opened.device != next.device || place_of_next() != next) {
+      ::close(opened.fd);
+      continue;
+    }
     if (another) {
       files_.back().grew_us = now.mono_us;
-      open_missed(now);
+      ++counts_.rotations;
     }
-    if (open(path_, false, now) && another) ++counts_.rotations;
-  } else if (there) {
+    // The one before was removed for newer ones, and so may others have been.
+    if (next.after_removed) ++counts_.skipped_lines;
+    files_.push_back(std::move(opened));  // where it just was
+  }
+  struct stat status {};
+  const bool there = ::stat(path_.c_str(), &status) == 0;
+  if (!there) {
+    if (fault_.empty() || files_.empty()) fault_ = path_ + ": " + text_of(errno);
+  } else if (!files_.empty() && files_.back().inode == status.st_ino && files_.back().device == status.st_dev) {
     fault_.clear();
-  } else if (fault_.empty() || files_.empty()) {
-    fault_ = path_ + ": " + text_of(errno);
   }
   while (files_.size() > kMaxFiles) close_first();
   // One that was deleted keeps its place on the disk as long as it is open.

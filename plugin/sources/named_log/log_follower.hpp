@@ -65,8 +65,17 @@ class LogFollower {
     std::int64_t grew_us = 0;   // when something came last
   };
 
+  // Where a file is; an inode of 0: there is none.
+  struct Place {
+    int number = -1;  // PATH.number; -1: at the path itself
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool after_removed = false;  // the file before it was removed
+    friend bool operator==(const Place&, const Place&) = default;
+  };
+
   bool open(const std::string& path, bool at_end, Now now);
-  void open_missed(Now now);
+  [[nodiscard]] Place place_of_next() const;
   bool read(File& file, std::size_t& budget, Now now);  // true: there is more
   void check_truncated(File& file, std::uint64_t size);
   void take(File& file, std::string_view bytes);
