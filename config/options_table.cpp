@@ -128,7 +128,7 @@ void add_server(Table<Options>& table) {
                              "The largest message taken from a client."));
   table.push_back(Make::duration(OPTION(server.heartbeat), "30s", {1s, 1h},
                                  "Silence after which a client is pinged; after twice that it is dropped."));
-  table.push_back(Make::boolean(OPTION(server.dashboard), "true", "Serve the web dashboard.", kNotBuilt));
+  table.push_back(Make::boolean(OPTION(server.dashboard), "true", "Serve the web dashboard."));
 }
 
 void add_auth(Table<Options>& table) {

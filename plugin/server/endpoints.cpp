@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "plugin/publish/answer_json.hpp"
+#include "plugin/server/dashboard.hpp"
 #include "plugin/server/http_headers.hpp"
 #include "plugin/server/login_endpoints.hpp"
 #include "plugin/server/server.hpp"
@@ -21,6 +22,7 @@ HttpAnswer json_answer(const Json& body) {
 }  // namespace
 
 void Server::serve_endpoints() {
+  serve_dashboard(exchanges_, shared_.options.server);
   serve_logins(exchanges_, identity_, shared_.options.server);
   exchanges_.serve("GET", "/healthz",
                    [this](HttpRequest&& request, const Reply& reply, Now) { reply(healthz(request)); });

@@ -78,9 +78,13 @@ std::vector<unsigned char> head_of(lws* wsi, const HttpAnswer& answer) {
                                        reinterpret_cast<const unsigned char*>(value.data()),
                                        static_cast<int>(value.size()), &at, end) != 0;
   };
+  const bool says_caching = std::ranges::find(
+                                answer.headers, "cache-control",
+                                [](const auto& h) -> const auto& { return h.first; }) != answer.headers.end();
   bool broken =
       lws_add_http_common_headers(wsi, answer.status, answer.content_type.c_str(), answer.body.size(), &at, end) != 0 ||
-      add("connection", "close") || add("cache-control", "no-store") || add("x-content-type-options", "nosniff");
+      add("connection", "close") || add("x-content-type-options", "nosniff") ||
+      (!says_caching && add("cache-control", "no-store"));
   for (const auto& [name, value] : answer.headers) broken = broken || add(name, value);
   if (broken || lws_finalize_http_header(wsi, &at, end) != 0) return {};
   head.resize(static_cast<std::size_t>(at - head.data()));
@@ -178,6 +182,8 @@ int Exchanges::begin(lws* wsi, std::string_view path, Now now) {
     exchange->hold(body_bytes.value_or(0));
     request.arguments = arguments_of(wsi);
     request.accept = header(wsi, WSI_TOKEN_HTTP_ACCEPT).value_or("");
+    request.accept_encoding = header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING).value_or("");
+    request.if_none_match = header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH).value_or("");
     request.authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION).value_or("");
     request.cookie = header(wsi, WSI_TOKEN_HTTP_COOKIE).value_or("");
     request.content_type = header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE).value_or("");

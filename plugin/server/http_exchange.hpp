@@ -17,6 +17,7 @@ enum HttpStatus : unsigned {
   kHttpCreated = 201,
   kHttpAccepted = 202,
   kHttpMultiStatus = 207,
+  kHttpNotModified = 304,
   kHttpBadRequest = 400,
   kHttpUnauthorized = 401,
   kHttpForbidden = 403,
@@ -40,7 +41,8 @@ struct HttpRequest {
   std::vector<std::string> arguments;  // of the query, decoded: "name=value"
   std::string authorization;           // headers; empty: not there
   std::string cookie;
-  std::string accept;
+  std::string accept, accept_encoding;
+  std::string if_none_match;
   std::string content_type;
   std::optional<std::string> origin, host;
   std::string idempotency_key;
@@ -55,7 +57,7 @@ struct HttpAnswer {
   unsigned status = kHttpOk;
   std::string body;
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;  // more of them, by lower-case names; no line breaks
+  std::vector<std::pair<std::string, std::string>> headers;  // more of them, by lower-case names; no line breaks. An answer without `cache-control` is not stored
 };
 
 // {"error": message}

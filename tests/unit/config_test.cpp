@@ -361,8 +361,7 @@ struct NoticeRow {
 };
 
 const NoticeRow kNotices[] = {
-    {"server: {dashboard: false}", "1 server.dashboard"},
-    {"server: {dashboard: true}", ""},
+    {"server: {dashboard: false}", ""},
     {"server:\n  tls: {certificate: /c, key: /k}\n", ""},
     {"auth:\n  users:\n    - {name: a, password: $y$j$h}\n", ""},
     {"auth: {users: []}", ""},
@@ -385,7 +384,6 @@ const NoticeRow kNotices[] = {
     {"escalation: [{after: 0s, repeat: true}]", ""},
     {"journal: {queries: true}", ""},
     {"sources: {metrics: {interval: 1s}, detectors: {tunnelling: {names: 9}}}", ""},
-    {"server: {dashboard: false}", "1 server.dashboard"},
     {"events: {queries: {sample: 10}, types: {heartbeat: {enabled: false}}}", ""},
 };
 

@@ -1,0 +1,98 @@
+// Every view once, as a user goes through them: node scenario.mjs <address>. See house.mjs.
+import { accessible, assert, logInByToken, please, run, watched } from './house.mjs';
+
+const [address] = process.argv.slice(2);
+const HOSTILE = '<img src=x onerror=alert(1)>';
+
+await run(async (context) => {
+  const page = context.pages()[0] ?? (await context.newPage());
+  // A wrong password, and a server that is away, are what the browser itself complains of.
+  const consoleIsClean = watched(page, [/status of 401/, /ERR_CONNECTION_REFUSED/, /WebSocket connection/]);
+  page.on('dialog', () => assert(false, 'something of an event ran'));
+
+  // Log in.
+  await page.goto(address);
+  await page.getByLabel('User').fill('ann');
+  await page.getByLabel('Password').fill('wrong');
+  await accessible(page, 'the log-in');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('alert').filter({ hasText: /\S/ }).waitFor();
+  await page.getByLabel('Password').fill('correct horse');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('connected', { exact: true }).waitFor();
+
+  // Live shows a query.
+  await page.goto(`${address}#/live`);
+  const table = page.getByRole('grid', { name: /Events/ });
+  const rows = table.locator('.body [role=row]:not([hidden])');
+  const ready = () => page.locator('[role=grid][aria-busy=false]').waitFor();
+  const query = (name) => rows.filter({ hasText: name }).first();
+  await ready();
+  await please('query', { name: 'www.example.com' });
+  await query('www.example.com').waitFor();
+  await accessible(page, 'Live');
+
+  // A name that would be HTML, and a filter in the address that is shared.
+  await please('query', { name: HOSTILE.replaceAll(' ', '\\032').replaceAll('(', '\\(').replaceAll(')', '\\)') + '.example.com' });
+  await query('onerror').waitFor();
+  assert((await page.locator('img').count()) === 0, 'a name became HTML');
+
+  // A filter with a fault is shown at its column; a good one leaves the rest out and stands in the address.
+  const filter = page.getByRole('textbox', { name: 'Filter' });
+  await filter.fill('qname = ');
+  await filter.press('Enter');
+  await page.locator('#filter-fault').filter({ hasText: '^' }).waitFor();
+  await filter.fill('qname under "filtered.example.com"');
+  await filter.press('Enter');
+  await page.waitForURL(/filter=/);
+  await please('query', { name: 'other.example.com' });
+  await please('query', { name: 'a.filtered.example.com' });
+  await query('a.filtered.example.com').waitFor();
+  assert((await rows.filter({ hasText: 'other.example.com' }).count()) === 0, 'the filter lets others through');
+
+  // A click on a value filters by it, a click on the time opens the details.
+  await query('a.filtered.example.com').getByText('a.filtered.example.com').click();
+  await page.waitForFunction(() => decodeURIComponent(location.hash).includes('data.qname'));
+  await please('query', { name: 'b.filtered.example.com' });
+  await please('query', { name: 'a.filtered.example.com' });
+  await query('a.filtered.example.com').locator('span').first().click();
+  const details = page.getByRole('complementary', { name: /Details/ });
+  await details.getByText('data.qname').waitFor();
+  await accessible(page, 'the details');
+  await details.getByRole('button', { name: /Close/ }).click();
+  assert((await rows.filter({ hasText: 'b.filtered' }).count()) === 0, 'the click on a value did not filter');
+
+  // Pause.
+  await page.getByRole('button', { name: 'All' }).click();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await please('query', { name: 'later.example.com' });
+  await page.getByRole('button', { name: 'Go on' }).waitFor();
+  assert((await rows.filter({ hasText: 'later.example.com' }).count()) === 0, 'a pause does not stop the table');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await query('later.example.com').waitFor();
+
+  // A server that is killed ends the login. Then a token, which outlives the next death of the server.
+  await please('kill');
+  await page.getByText(/disconnected/).waitFor();
+  const { token } = await please('start');
+  await page.getByLabel('User').waitFor();
+  await logInByToken(page, token);
+  await page.getByText('connected', { exact: true }).waitFor();
+  await ready();
+  await please('kill');
+  await page.getByText(/disconnected/).waitFor();
+  await please('start');
+  await page.getByText('connected', { exact: true }).waitFor();
+  await ready();
+  await please('query', { name: 'again.example.com' });
+  await query('again.example.com').waitFor();
+
+  // A phone's width, and the end.
+  await page.setViewportSize({ width: 360, height: 640 });
+  await accessible(page, 'Live on a phone');
+  const tooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  assert(!tooWide, 'the page is wider than a phone');
+  await page.getByRole('button', { name: /Log out/ }).click();
+  await page.getByLabel('User').waitFor();
+  consoleIsClean();
+});

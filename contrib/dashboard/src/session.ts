@@ -1,0 +1,134 @@
+// Who is logged in, and the connection that all views but Live share.
+import { Client, type BindcastEvent, type ClientOptions, type Gap, type ServerMessage, type State } from '@bindcast/client';
+import { computed, signal } from '@preact/signals';
+
+export const state = signal<State>({ name: 'connecting' });
+/** What the server or this page has to say to the user, the newest last. */
+export const notices = signal<{ id: number; text: string }[]>([]);
+
+export const welcome = computed(() => (state.value.name === 'live' ? state.value.welcome : lastWelcome));
+let lastWelcome: Extract<State, { name: 'live' }>['welcome'] | undefined;
+
+/** May the user do what only these roles of the server's own may? Own roles are asked of the server. */
+export const mayAcknowledge = computed(() => welcome.value !== undefined && !onlyWatches(welcome.value.roles));
+
+function onlyWatches(roles: string[]): boolean {
+  return roles.every((role) => role === 'viewer');
+}
+
+// The token that was typed in lives as long as the tab. A login is a cookie, which no script can read; that there is one
+// is all that is kept of it.
+const TOKEN = 'bindcast.token', LOGIN = 'bindcast.login';
+
+type EventsListener = (events: readonly BindcastEvent[]) => void;
+const eventsListeners = new Set<EventsListener>();
+const gapListeners = new Set<(gap: Gap) => void>();
+const messageListeners = new Set<(message: ServerMessage) => void>();
+
+function webSocketUrl(): string {
+  const url = new URL('ws', location.href.split('#')[0]);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.search = '';
+  return url.href;
+}
+
+/** Another connection of the same user. */
+export function newClient(options: Omit<ClientOptions, 'url' | 'token'>): Client {
+  return new Client({ url: webSocketUrl(), token: sessionStorage.getItem(TOKEN) ?? '', ...options });
+}
+
+export const client = newClient({
+  preferences: { max_batch_size: 500, batch_timeout_ms: 250 },
+  onEvents: (events) => eventsListeners.forEach((listener) => listener(events)),
+  onGap: (gap) => gapListeners.forEach((listener) => listener(gap)),
+  onMessage: (message) => {
+    if (message.type === 'broadcast') notify(`${String(message.data?.['from'])}: ${String(message.data?.['message'])}`);
+    if (message.type === 'error') notify(String(message.data?.['message']));
+    messageListeners.forEach((listener) => listener(message));
+  },
+  onState: (now) => {
+    if (now.name === 'live') {
+      lastWelcome = now.welcome;
+      if (localStorage.getItem(LOGIN)) void renew();
+    }
+    state.value = now;
+  },
+});
+
+function listen<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Each returns what ends it. */
+export const onEvents = (listener: EventsListener) => listen(eventsListeners, listener);
+export const onGap = (listener: (gap: Gap) => void) => listen(gapListeners, listener);
+export const onMessage = (listener: (message: ServerMessage) => void) => listen(messageListeners, listener);
+
+let lastNotice = 0;
+export function notify(text: string): void {
+  notices.value = [...notices.value.slice(-4), { id: ++lastNotice, text }];
+}
+
+export function dismiss(id: number): void {
+  notices.value = notices.value.filter((notice) => notice.id !== id);
+}
+
+/** An HTTP request as this user; rejects with what the server says is wrong. */
+export async function api(path: string, options: RequestInit = {}): Promise<Record<string, unknown>> {
+  const token = sessionStorage.getItem(TOKEN);
+  const headers = new Headers(options.headers);
+  if (token) headers.set('authorization', `Bearer ${token}`);
+  const answer = await fetch(path, { ...options, headers, cache: 'no-store' });
+  const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  if (!answer.ok) throw new Error(String(body['error'] ?? `HTTP ${answer.status}`));
+  return body;
+}
+
+export async function logIn(user: string, password: string): Promise<void> {
+  sessionStorage.removeItem(TOKEN);
+  const answer = await api('api/v1/login', { method: 'POST', body: JSON.stringify({ user, password }) });
+  localStorage.setItem(LOGIN, '1');
+  renewBefore(String(answer['expires_at']));
+  admit('');
+}
+
+export function logInByToken(token: string): void {
+  sessionStorage.setItem(TOKEN, token);
+  localStorage.removeItem(LOGIN);
+  admit(token);
+}
+
+// Somebody else may come: nothing of what the one before missed is asked for, unless it is he.
+function admit(token: string): void {
+  client.connect(token);
+}
+
+export async function logOut(): Promise<void> {
+  client.close();
+  client.forget();
+  const byLogin = localStorage.getItem(LOGIN) !== null;
+  sessionStorage.removeItem(TOKEN);
+  localStorage.removeItem(LOGIN);
+  clearTimeout(renewal);
+  lastWelcome = undefined;
+  if (byLogin) await api('api/v1/logout', { method: 'POST' }).catch(() => {});
+  state.value = { name: 'unauthenticated', why: 'Logged out.' };
+}
+
+// A session does not become longer by being used: a page that is open asks for it, when half of its time is over.
+let renewal: ReturnType<typeof setTimeout> | undefined;
+
+function renewBefore(expiresAt: string): void {
+  clearTimeout(renewal);
+  const left = Date.parse(expiresAt) - Date.now();
+  if (Number.isFinite(left)) renewal = setTimeout(() => void renew(), Math.min(Math.max(left / 2, 1000), 2 ** 31 - 1));
+}
+
+async function renew(): Promise<void> {
+  try {
+    renewBefore(String((await api('api/v1/renew', { method: 'POST' }))['expires_at']));
+  } catch {
+    // The session is over, and the connection is told so by the server.
+  }
+}

@@ -1,0 +1,77 @@
+import type { BindcastEvent } from '@bindcast/client';
+import { formatTime, formatValue } from '../../format.ts';
+
+export interface Column {
+  key: string;
+  title: string;
+  width: string; // of CSS's grid
+  text(event: BindcastEvent): string;
+  /** The field of the filter language that the column shows; without one there is nothing to filter by. */
+  field?(event: BindcastEvent): string;
+}
+
+const SUBJECTS = ['qname', 'zone', 'policy_zone', 'user', 'forwarder', 'component', 'message', 'action', 'cause'];
+
+function subject(event: BindcastEvent): string {
+  return SUBJECTS.find((key) => event.data[key] !== undefined) ?? '';
+}
+
+function ofData(key: string, title: string, width: string): Column {
+  return { key, title, width, text: (event) => formatValue(event.data[key]), field: () => `data.${key}` };
+}
+
+function ofEvent(key: string, title: string, width: string): Column {
+  return { key, title, width, text: (event) => formatValue(event[key]), field: () => key };
+}
+
+export const COLUMNS: Column[] = [
+  { key: 'time', title: 'Time', width: '7rem', text: (event) => formatTime(event.timestamp) },
+  ofEvent('type', 'Type', '11rem'),
+  ofData('client', 'Client', '10rem'),
+  {
+    key: 'subject',
+    title: 'Name',
+    width: 'minmax(12rem, 1fr)',
+    text: (event) => formatValue(event.data[subject(event)]),
+    field: (event) => (subject(event) === '' ? '' : `data.${subject(event)}`),
+  },
+  ofData('qtype', 'Query', '5rem'),
+  {
+    key: 'rcode',
+    title: 'Answer',
+    width: '6rem',
+    text: (event) => (event.data['dropped'] === true ? 'dropped' : formatValue(event.data['rcode'])),
+    field: (event) => (event.data['rcode'] === undefined ? '' : 'data.rcode'),
+  },
+  {
+    key: 'latency_us',
+    title: 'ms',
+    width: '5rem',
+    text: (event) => {
+      const us = event.data['latency_us'];
+      return typeof us === 'number' ? (us / 1000).toFixed(2) : '';
+    },
+  },
+  ofData('count', 'Count', '5rem'),
+  ofData('transport', 'By', '4rem'),
+  ofData('view', 'View', '7rem'),
+  ofEvent('category', 'Category', '6rem'),
+  ofEvent('priority', 'Priority', '6rem'),
+  ofEvent('severity', 'Severity', '6rem'),
+];
+
+export const FIRST_COLUMNS = ['time', 'type', 'client', 'subject', 'qtype', 'rcode', 'latency_us'];
+
+/** A term of the filter language. */
+export function term(field: string, value: unknown, operator = '='): string {
+  if (typeof value === 'number') return `${field} ${operator} ${value}`;
+  const text = String(value).replace(/["\\]/g, (special) => `\\${special}`);
+  return `${field} ${operator} "${text}"`;
+}
+
+/** The filter with one more term. */
+export function narrowed(filter: string, more: string): string {
+  const before = filter.trim();
+  if (before === '') return more;
+  return /\bor\b/.test(before) ? `(${before}) and ${more}` : `${before} and ${more}`;
+}

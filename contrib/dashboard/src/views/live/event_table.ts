@@ -1,0 +1,180 @@
+import type { BindcastEvent } from '@bindcast/client';
+import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from '@tanstack/virtual-core';
+import type { Column } from './columns.ts';
+import type { Ring } from './ring.ts';
+
+const ROW_HEIGHT = 28;
+
+/** An event, or what has to be said between events. */
+export type Row = { event: BindcastEvent } | { note: string };
+
+export interface TableListener {
+  open(row: Row): void;
+  filterBy(event: BindcastEvent, column: Column): void;
+  /** The user looks at what is further down: it must not move. */
+  scrolledAway(): void;
+  selected(index: number): void;
+}
+
+interface Line {
+  element: HTMLElement;
+  row: Row | undefined;
+  cells: HTMLElement[];
+}
+
+/**
+ * The rows that can be seen of a ring, made of the same few elements over and over. It is drawn at most once in a frame
+ * however often refresh() is called, and only as text.
+ */
+export class EventTable {
+  #body: HTMLElement;
+  #scroller: HTMLElement;
+  #listener: TableListener;
+  #rows: Ring<Row>;
+  #columns: Column[] = [];
+  #lines: Line[] = [];
+  #selected = -1;
+  #frame = 0;
+  #virtualizer: Virtualizer<HTMLElement, HTMLElement>;
+  #unmount: () => void;
+
+  constructor(scroller: HTMLElement, body: HTMLElement, rows: Ring<Row>, listener: TableListener) {
+    this.#scroller = scroller;
+    this.#body = body;
+    this.#rows = rows;
+    this.#listener = listener;
+    this.#virtualizer = new Virtualizer(this.#virtualizerOptions());
+    this.#unmount = this.#virtualizer._didMount();
+    this.#virtualizer._willUpdate();
+    body.addEventListener('click', this.#clicked);
+    scroller.addEventListener('keydown', this.#pressed);
+  }
+
+  end(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#unmount();
+    this.#body.removeEventListener('click', this.#clicked);
+    this.#scroller.removeEventListener('keydown', this.#pressed);
+  }
+
+  show(rows: Ring<Row>): void {
+    this.#rows = rows;
+    this.refresh();
+  }
+
+  set columns(columns: Column[]) {
+    this.#columns = columns;
+    this.#body.replaceChildren();
+    this.#lines = [];
+    this.refresh();
+  }
+
+  refresh(): void {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  toTop(): void {
+    this.#select(-1);
+    this.#scroller.scrollTop = 0;
+  }
+
+  #virtualizerOptions() {
+    return {
+      count: this.#rows.size,
+      getScrollElement: () => this.#scroller,
+      estimateSize: () => ROW_HEIGHT,
+      overscan: 4,
+      scrollToFn: elementScroll,
+      observeElementRect,
+      observeElementOffset,
+      onChange: () => {
+        if (this.#scroller.scrollTop > ROW_HEIGHT) this.#listener.scrolledAway();
+        this.refresh();
+      },
+    };
+  }
+
+  #draw(): void {
+    this.#frame = 0;
+    this.#virtualizer.setOptions(this.#virtualizerOptions());
+    this.#virtualizer._willUpdate();
+    const items = this.#virtualizer.getVirtualItems();
+    this.#body.style.height = `${this.#virtualizer.getTotalSize()}px`;
+    while (this.#lines.length < items.length) this.#lines.push(this.#newLine());
+    this.#lines.forEach((line, at) => {
+      const item = items[at];
+      line.element.hidden = item === undefined;
+      if (item === undefined) return;
+      line.element.style.transform = `translateY(${item.start}px)`;
+      line.element.setAttribute('aria-rowindex', String(item.index + 2));
+      line.element.setAttribute('aria-selected', String(item.index === this.#selected));
+      line.element.id = `row-${item.index}`;
+      this.#fill(line, this.#rows.newest(item.index));
+    });
+  }
+
+  #newLine(): Line {
+    const element = document.createElement('div');
+    element.setAttribute('role', 'row');
+    element.className = 'row';
+    const cells = this.#columns.map(() => {
+      const cell = document.createElement('span');
+      cell.setAttribute('role', 'gridcell');
+      element.append(cell);
+      return cell;
+    });
+    this.#body.append(element);
+    return { element, row: undefined, cells };
+  }
+
+  #fill(line: Line, row: Row | undefined): void {
+    if (row === undefined || line.row === row) return;
+    line.row = row;
+    const isNote = 'note' in row;
+    line.element.className = isNote ? 'row note' : `row ${row.event.severity} ${answerClass(row.event)}`;
+    line.cells.forEach((cell, at) => {
+      const column = this.#columns[at]!;
+      cell.textContent = isNote ? (at === 0 ? row.note : '') : column.text(row.event);
+      cell.className = !isNote && column.field?.(row.event) ? 'value' : '';
+      cell.title = cell.textContent ?? '';
+    });
+  }
+
+  #clicked = (event: MouseEvent): void => {
+    const cell = (event.target as HTMLElement).closest('[role=gridcell]');
+    const line = this.#lines.find((one) => one.cells.includes(cell as HTMLElement));
+    if (line?.row === undefined) return;
+    const column = this.#columns[line.cells.indexOf(cell as HTMLElement)]!;
+    if ('event' in line.row && cell!.className === 'value' && cell!.textContent !== '')
+      this.#listener.filterBy(line.row.event, column);
+    else this.#listener.open(line.row);
+  };
+
+  #pressed = (event: KeyboardEvent): void => {
+    const page = Math.max(1, Math.floor(this.#scroller.clientHeight / ROW_HEIGHT) - 2);
+    const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
+    const row = this.#rows.newest(this.#selected);
+    if (steps[event.key] !== undefined) this.#select(this.#selected + steps[event.key]!);
+    else if (event.key === 'Home') this.toTop();
+    else if (event.key === 'Enter' && row !== undefined) this.#listener.open(row);
+    else return;
+    event.preventDefault();
+  };
+
+  #select(index: number): void {
+    this.#selected = Math.min(Math.max(index, -1), this.#rows.size - 1);
+    if (this.#selected >= 0) {
+      this.#listener.selected(this.#selected);
+      this.#virtualizer.scrollToIndex(this.#selected, { align: 'auto' });
+      this.#scroller.setAttribute('aria-activedescendant', `row-${this.#selected}`);
+    } else {
+      this.#scroller.removeAttribute('aria-activedescendant');
+    }
+    this.refresh();
+  }
+}
+
+function answerClass(event: BindcastEvent): string {
+  const rcode = event.data['rcode'];
+  return rcode === undefined || rcode === 'NOERROR' ? '' : rcode === 'NXDOMAIN' ? 'odd' : 'bad';
+}

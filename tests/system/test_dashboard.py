@@ -1,0 +1,105 @@
+"""The dashboard: how its files are served, and what a user of it sees, in Chromium."""
+
+import crypt
+import gzip
+import http.client
+import json
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+from harness import TIME_FACTOR, Named, Zone, free_port
+
+DASHBOARD = Path(__file__).resolve().parents[2] / "contrib/dashboard"
+ZONES = {"example.com": Zone("www A 192.0.2.1\n* A 192.0.2.2\n")}
+PASSWORD = "correct horse"
+USERS = [{"name": "ann", "password": crypt.crypt(PASSWORD, "$y$j8T$identity"), "roles": ["admin"]}]
+
+
+def get(named, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
+    host, port = named.address
+    connection = http.client.HTTPConnection(host, port, timeout=20 * TIME_FACTOR)
+    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer, body
+
+
+class ServingTest(unittest.TestCase):
+    def test_files(self):
+        """The page and what it loads, compressed or not, with what keeps a browser safe; not again if it is the same."""
+        with Named() as named:
+            page, plain = get(named, "/")
+            self.assertEqual(200, page.status)
+            self.assertIsNone(page.headers["Content-Encoding"])
+            self.assertEqual("no-cache", page.headers["Cache-Control"])
+            policy = page.headers["Content-Security-Policy"]
+            self.assertIn("default-src 'none'", policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertEqual("nosniff", page.headers["X-Content-Type-Options"])
+            self.assertEqual("no-referrer", page.headers["Referrer-Policy"])
+            compressed, body = get(named, "/", Accept_Encoding="br, gzip;q=0.8")
+            self.assertEqual("gzip", compressed.headers["Content-Encoding"])
+            self.assertEqual(plain, gzip.decompress(body))
+            self.assertEqual("gzip" in get(named, "/", Accept_Encoding="br, gzip;q=0")[0].headers, False)
+
+            same, body = get(named, "/", If_None_Match=page.headers["ETag"])
+            self.assertEqual((304, b""), (same.status, body))
+            total = len(get(named, "/", Accept_Encoding="gzip")[1])
+            assets = re.findall(r'"\./(assets/[^"]+)"', plain.decode())
+            self.assertEqual(2, len(assets), plain)
+            for asset in assets:
+                answer, body = get(named, "/" + asset, Accept_Encoding="gzip")
+                self.assertEqual(200, answer.status)
+                self.assertIn("immutable", answer.headers["Cache-Control"])
+                total += len(body)
+            self.assertLess(total, 150 * 1024)
+
+    def test_switched_off(self):
+        with Named(yaml={"server": {"dashboard": False}}) as named:
+            answer, body = get(named, "/")
+            self.assertEqual(404, answer.status)
+            self.assertIn(b"server.dashboard", body)
+
+
+class Scenario:
+    """A scenario of contrib/dashboard/e2e in Chromium, and what it asks of the test."""
+
+    def __init__(self, named: Named):
+        self.named = named
+
+    def run(self, name: str, *arguments: str):
+        host, port = self.named.address
+        command = ["setpriv", "--pdeathsig", "TERM", "node", str(DASHBOARD / "e2e" / name), f"http://{host}:{port}/",
+                   *arguments]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                wanted = json.loads(line)
+                answer = getattr(self, wanted.pop("do"))(**wanted)
+                process.stdin.write(json.dumps(answer or {}) + "\n")
+                process.stdin.flush()
+        if process.returncode != 0:
+            raise AssertionError(f"{name} ended with {process.returncode}")
+
+    def query(self, name: str):
+        self.named.query(name)
+
+    def kill(self):
+        self.named.kill()
+
+    def start(self):
+        self.named.start()
+        return {"token": self.named.token}
+
+
+class PageTest(unittest.TestCase):
+    def test_a_user(self):
+        yaml = {"server": {"listen": f"127.0.0.1:{free_port()}"}, "auth": {"users": USERS}}
+        with Named(ZONES, yaml=yaml) as named:
+            Scenario(named).run("scenario.mjs")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
