@@ -12,7 +12,8 @@ from pathlib import Path
 from harness import TIME_FACTOR, Named, Zone, free_port
 
 DASHBOARD = Path(__file__).resolve().parents[2] / "contrib/dashboard"
-ZONES = {"example.com": Zone("www A 192.0.2.1\n* A 192.0.2.2\n")}
+UPDATABLE = "allow-update { key update-key; };"
+ZONES = {"example.com": Zone("www A 192.0.2.1\n* A 192.0.2.2\n", options=UPDATABLE)}
 PASSWORD = "correct horse"
 USERS = [{"name": "ann", "password": crypt.crypt(PASSWORD, "$y$j8T$identity"), "roles": ["admin"]}]
 
@@ -85,6 +86,19 @@ class Scenario:
 
     def query(self, name: str):
         self.named.query(name)
+
+    def update_txt(self, name: str, text: str):
+        self.named.update("example.com", lambda update: update.add(name, 60, "TXT", f'"{text}"'))
+
+    def publish(self, **event):
+        host, port = self.named.address
+        connection = http.client.HTTPConnection(host, port, timeout=20 * TIME_FACTOR)
+        connection.request("POST", "/api/v1/events", json.dumps(event), {
+            "Authorization": f"Bearer {self.named.token}", "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        if answer.status != 201:
+            raise AssertionError(f"publish {event}: {answer.status} {answer.read()}")
+        connection.close()
 
     def kill(self):
         self.named.kill()

@@ -1,4 +1,5 @@
 // Every view once, as a user goes through them: node scenario.mjs <address>. See house.mjs.
+import { readFileSync } from 'node:fs';
 import { accessible, assert, logInByToken, please, run, watched } from './house.mjs';
 
 const [address] = process.argv.slice(2);
@@ -70,6 +71,45 @@ await run(async (context) => {
   assert((await rows.filter({ hasText: 'later.example.com' }).count()) === 0, 'a pause does not stop the table');
   await page.getByRole('button', { name: 'Go on' }).click();
   await query('later.example.com').waitFor();
+
+  // Every other view, with what is hostile in it.
+  const visit = async (title, text) => {
+    await page.getByRole('link', { name: new RegExp(`^${title}`) }).click();
+    await page.getByRole('heading', { level: 1, name: title }).waitFor();
+    if (text) await page.getByText(text).first().waitFor();
+    await accessible(page, title);
+    assert((await page.locator('img').count()) === 0, `something became HTML in ${title}`);
+  };
+  await visit('Changes');
+  await please('update_txt', { name: 'evil', text: HOSTILE });
+  await page.getByText('evil.example.com').waitFor();
+  await page.getByText(HOSTILE).first().waitFor();
+  await visit('Operations');
+  const bulk = (type, data) => please('publish', { type, data, metadata: { correlation_id: 'op-1' } });
+  await bulk('import_started', { total: 200, name: HOSTILE });
+  await bulk('import_progress', { done: 50 });
+  await page.getByText('25 %').waitFor();
+  await visit('Operations', HOSTILE);
+  await please('publish', { type: 'custom.incident', priority: 'critical', data: { message: HOSTILE } });
+  await page.locator('nav .badge').waitFor();
+  await visit('Alerts', HOSTILE);
+  await page.getByLabel(/Note on/).fill('seen');
+  await page.getByRole('button', { name: 'Acknowledge' }).click();
+  await page.getByText('Waiting for somebody: 0').waitFor();
+  await visit('Security', 'Hits by feed');
+  await visit('Server', 'Connections');
+  await visit('Now', 'Queries a second');
+  await visit('History', /events/);
+  await page.getByLabel('Filter').fill('type = "custom.incident"');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByText('1 events', { exact: true }).waitFor();
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export CSV' }).click()]);
+  const csv = readFileSync(await saved.path(), 'utf8');
+  assert(csv.includes('"custom.incident"') && csv.split('\r\n').length === 3, `the export has\n${csv}`);
+  await page.getByRole('button', { name: 'Light / dark' }).click();
+  await accessible(page, 'History, the other way round');
+  await visit('Live');
+  await ready();
 
   // A server that is killed ends the login. Then a token, which outlives the next death of the server.
   await please('kill');

@@ -1,0 +1,57 @@
+import { deflateSync } from 'node:zlib';
+
+/** Stands for WebSocket: what the client sends is kept, what the server sends is said by the test. */
+export class FakeSocket {
+  static all = [];
+  static get last() {
+    return FakeSocket.all.at(-1);
+  }
+
+  readyState = 0;
+  sent = [];
+
+  constructor(url, protocols) {
+    this.url = url;
+    this.protocols = protocols;
+    FakeSocket.all.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.readyState = 3;
+  }
+
+  open() {
+    this.readyState = 1;
+    this.onopen?.();
+  }
+
+  /** As a text frame. */
+  say(message) {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+
+  /** As a compressed one. */
+  sayDeflated(message) {
+    const frame = deflateSync(JSON.stringify(message));
+    this.onmessage?.({ data: frame.buffer.slice(frame.byteOffset, frame.byteOffset + frame.byteLength) });
+  }
+
+  /** Cut, or closed by the server. */
+  cut(code = 1006, reason = '') {
+    this.readyState = 3;
+    this.onclose?.({ code, reason });
+  }
+
+  /** The requests of a type, answered or not. */
+  asked(type) {
+    return this.sent.filter((message) => message.type === type);
+  }
+
+  answer(request, type, data = {}) {
+    this.say({ type, reply_to: request.id, data });
+  }
+}

@@ -1,0 +1,107 @@
+import { useEffect } from 'preact/hooks';
+import { Chart } from '../chart.tsx';
+import { formatBytes, formatCount, formatDuration, formatShort, formatTime } from '../format.ts';
+import { analytics, bindStatus, forwarders, health, latency, list, number, openAlerts, queryStats, rcodes, system,
+  values, wantAnalytics, type Values } from '../model.ts';
+import { Figure, StateWord, Table } from '../parts.tsx';
+import { href } from '../route.ts';
+import { term } from './live/columns.ts';
+
+/** How the server is, at a glance. */
+export function Now() {
+  useEffect(wantAnalytics, []);
+  const asked = queryStats.value, look = analytics.value, named = bindStatus.value, machine = system.value;
+  const us = values(look['latency_us']);
+  const known = Object.keys(look).length > 0;
+  const ill = health.value.filter((one) => one['state'] !== 'healthy');
+  return (
+    <section class="page">
+      <dl class="figures">
+        <Figure title="Queries a second">{formatShort(number(asked['qps'] ?? look['qps']))}</Figure>
+        <Figure title="Blocked" note={known ? `${formatCount(number(look['blocked']))} queries` : ''}>
+          {known ? `${(number(look['blocked_share']) * 100).toFixed(1)} %` : '–'}
+        </Figure>
+        <Figure title="Latency, half are below" note={known ? `99 % below ${ms(us['p99'])}` : ''}>
+          {known ? ms(us['p50']) : '–'}
+        </Figure>
+        <Figure title="Answered from the cache">
+          {asked['cache_hit_ratio'] === undefined ? '–' : `${(number(asked['cache_hit_ratio']) * 100).toFixed(1)} %`}
+        </Figure>
+        <Figure title="Clients" note={known ? `${formatShort(number(look['distinct_names']))} names` : ''}>
+          {known ? formatShort(number(look['distinct_clients'])) : '–'}
+        </Figure>
+        <Figure title="Health" note={ill.map((one) => String(one['component'])).join(', ')}>
+          {health.value.length === 0 ? '–' : <StateWord state={worst(health.value)} />}
+        </Figure>
+        <Figure title="Open alerts">
+          <a href={href('alerts')} class={openAlerts.value > 0 ? 'bad' : ''}>
+            {openAlerts.value}
+          </a>
+        </Figure>
+        <Figure title="named" note={`version ${String(named['version'] ?? '?')}`}>
+          {named['uptime_seconds'] === undefined ? '–' : `up ${formatDuration(number(named['uptime_seconds']))}`}
+        </Figure>
+        <Figure title="Cache" note={`${formatShort(number(named['cache_nodes']))} names`}>
+          {formatBytes(number(named['cache_memory_bytes']))}
+        </Figure>
+        <Figure title="Load of the machine">{number(values(machine['load'])['load1']).toFixed(2)}</Figure>
+      </dl>
+      <div class="grid">
+        <Chart title="Answers" unit="a second, by rcode" series={rcodes.value} />
+        <Chart title="Latency" unit="milliseconds" series={latency.value} />
+        <Top caption="Names asked for most" title="Name" member="qname" entries={list(look['names'])} />
+        <Top caption="Clients that ask most" title="Client" member="client" entries={list(look['clients'])} />
+        <Table
+          caption="Components"
+          head={['Component', 'State', 'Why', 'Since']}
+          rows={[...health.value]
+            .sort((a, b) => rank(b) - rank(a))
+            .map((one) => [String(one['component']), <StateWord state={String(one['state'])} />,
+              String(one['reason'] ?? ''), formatTime(String(one['since'] ?? ''))])}
+          empty="Nothing has been said yet."
+        />
+        <Table
+          caption="Forwarders"
+          head={['Server', 'State', 'Time', 'Lost']}
+          rows={[...forwarders.value.values()].map((one) => [String(one['server']),
+            <StateWord state={String(one['state'])} />, one['p50_us'] === undefined ? '' : ms(one['p50_us']),
+            one['loss'] === undefined ? '' : `${(number(one['loss']) * 100).toFixed(0)} %`])}
+          empty="None has been probed yet."
+        />
+      </div>
+    </section>
+  );
+}
+
+function ms(us: unknown): string {
+  return `${(number(us) / 1000).toFixed(2)} ms`;
+}
+
+function rank(component: Values): number {
+  return ['healthy', 'degraded', 'unhealthy'].indexOf(String(component['state']));
+}
+
+function worst(components: Values[]): string {
+  return String([...components].sort((a, b) => rank(b) - rank(a))[0]?.['state'] ?? '');
+}
+
+interface TopProps {
+  caption: string;
+  title: string; // of what is counted
+  member: string;
+  entries: Values[];
+}
+
+function Top({ caption, title, member, entries }: TopProps) {
+  return (
+    <Table
+      caption={caption}
+      head={[title, 'Queries']}
+      rows={entries.slice(0, 10).map((entry) => [
+        <a href={href('live', { filter: term(`data.${member}`, entry[member]) })}>{String(entry[member])}</a>,
+        formatCount(number(entry['count'])),
+      ])}
+      empty="Nothing has been counted yet."
+    />
+  );
+}
