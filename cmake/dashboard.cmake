@@ -4,7 +4,8 @@
 set(dashboard ${CMAKE_SOURCE_DIR}/contrib/dashboard)
 set(BINDCAST_DASHBOARD_SOURCE ${dashboard}/left_out.cpp)
 set(BINDCAST_HAS_DASHBOARD OFF CACHE INTERNAL "The dashboard is part of the build")
-if(BINDCAST_DASHBOARD AND NOT FUZZ)
+# Only a plain build tests it.
+if(BINDCAST_DASHBOARD AND NOT FUZZ AND NOT ASAN AND NOT TSAN)
   find_program(NODE node)
   find_program(NPM npm)
   if(NODE AND NPM)

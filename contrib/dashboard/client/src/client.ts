@@ -340,8 +340,7 @@ export class Client {
 async function inflated(frame: ArrayBuffer): Promise<string> {
   const stream = new DecompressionStream('deflate');
   const writer = stream.writable.getWriter();
-  const written = Promise.all([writer.write(frame), writer.close()]);
-  const text = await new Response(stream.readable).text();
-  await written;
+  const text = new Response(stream.readable).text();
+  await Promise.all([text, writer.write(new Uint8Array(frame)), writer.close()]);
   return text;
 }

@@ -25,7 +25,8 @@ afterEach(() => {
 
 // Until everything that can happen without a timer has happened.
 async function settled() {
-  for (let turn = 0; turn < 20; ++turn) await new Promise((resolve) => setImmediate(resolve));
+  for (let quiet = 0; quiet < 10; quiet = client.backlog > 0 ? 0 : quiet + 1)
+    await new Promise((resolve) => setImmediate(resolve));
 }
 
 function make(options = {}) {
@@ -206,6 +207,7 @@ test('what cannot be resumed is a gap of which nobody knows how large it is', as
 test('requests have answers, refusals, or a connection that was lost', async () => {
   await connected();
   const [good, bad, lost] = ['get_status', 'subscribe', 'ping'].map((type) => client.request(type));
+  for (const one of [good, bad, lost]) one.catch(() => {}); // until it is looked at
   const [first, second] = FakeSocket.last.sent.slice(1);
   FakeSocket.last.answer(second, 'error', { code: 'SUBSCRIPTION_FAILED', message: 'filter', details: { column: 8 } });
   FakeSocket.last.answer(first, 'status', { version: '1' });
@@ -255,10 +257,10 @@ test('acknowledge, and preferences that outlive a cut', async () => {
 
 test('a server that says nothing is asked, and given up', async () => {
   await connected();
-  mock.timers.tick(60_001);
+  for (let quarter = 0; quarter < 4; ++quarter) mock.timers.tick(15_001);
   assert.equal(FakeSocket.last.asked('ping').length, 1);
   mock.timers.tick(10_001);
-  assert.equal(client.state.name, 'waiting');
+  assert.ok(states.includes('waiting'), states.join());
 });
 
 test('what is no message is a fault of the connection, and not of the page', async () => {
