@@ -22,7 +22,6 @@ HttpAnswer json_answer(const Json& body) {
 }  // namespace
 
 void Server::serve_endpoints() {
-  serve_dashboard(exchanges_, shared_.options.server);
   serve_logins(exchanges_, identity_, shared_.options.server);
   exchanges_.serve("GET", "/healthz",
                    [this](HttpRequest&& request, const Reply& reply, Now) { reply(healthz(request)); });
@@ -68,6 +67,7 @@ void Server::serve_endpoints() {
     exchanges_.serve("GET", std::string(path), [](HttpRequest&&, const Reply& reply, Now) {
       reply(upgrade_required("this is a WebSocket: ask for an upgrade"));
     });
+  serve_dashboard(exchanges_, shared_.options.server);
 }
 
 // Anybody may ask, so it says how things are and not why. Alive: that it answers is all; whoever would be restarted for

@@ -78,13 +78,14 @@ std::vector<unsigned char> head_of(lws* wsi, const HttpAnswer& answer) {
                                        reinterpret_cast<const unsigned char*>(value.data()),
                                        static_cast<int>(value.size()), &at, end) != 0;
   };
-  const bool says_caching = std::ranges::find(
-                                answer.headers, "cache-control",
-                                [](const auto& h) -> const auto& { return h.first; }) != answer.headers.end();
-  bool broken =
-      lws_add_http_common_headers(wsi, answer.status, answer.content_type.c_str(), answer.body.size(), &at, end) != 0 ||
-      add("connection", "close") || add("x-content-type-options", "nosniff") ||
-      (!says_caching && add("cache-control", "no-store"));
+  const bool says_caching =
+      std::ranges::any_of(answer.headers, [](const auto& one) { return one.first == "cache-control"; });
+  // A 304 has the length of what it stands for, or none; without one libwebsockets says by itself that it closes.
+  const bool says_length = answer.status != kHttpNotModified;
+  const lws_filepos_t length = says_length ? answer.body.size() : LWS_ILLEGAL_HTTP_CONTENT_LEN;
+  bool broken = lws_add_http_common_headers(wsi, answer.status, answer.content_type.c_str(), length, &at, end) != 0 ||
+                (says_length && add("connection", "close")) || add("x-content-type-options", "nosniff") ||
+                (!says_caching && add("cache-control", "no-store"));
   for (const auto& [name, value] : answer.headers) broken = broken || add(name, value);
   if (broken || lws_finalize_http_header(wsi, &at, end) != 0) return {};
   head.resize(static_cast<std::size_t>(at - head.data()));

@@ -3,19 +3,17 @@
 import crypt
 import gzip
 import http.client
-import json
 import re
-import subprocess
 import unittest
-from pathlib import Path
 
 from harness import TIME_FACTOR, Named, Zone, free_port
+from page import Scenario
 
-DASHBOARD = Path(__file__).resolve().parents[2] / "contrib/dashboard"
 UPDATABLE = "allow-update { key update-key; };"
 ZONES = {"example.com": Zone("www A 192.0.2.1\n* A 192.0.2.2\n", options=UPDATABLE)}
-PASSWORD = "correct horse"
-USERS = [{"name": "ann", "password": crypt.crypt(PASSWORD, "$y$j8T$identity"), "roles": ["admin"]}]
+HASH = crypt.crypt("correct horse", "$y$j8T$identity")
+USERS = [{"name": "ann", "password": HASH, "roles": ["admin"]},
+         {"name": "vic", "password": HASH, "roles": ["viewer"]}]
 
 
 def get(named, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
@@ -47,7 +45,7 @@ class ServingTest(unittest.TestCase):
             self.assertEqual("gzip" in get(named, "/", Accept_Encoding="br, gzip;q=0")[0].headers, False)
 
             same, body = get(named, "/", If_None_Match=page.headers["ETag"])
-            self.assertEqual((304, b""), (same.status, body))
+            self.assertEqual((304, b"", None), (same.status, body, same.headers["Content-Length"]))
             total = len(get(named, "/", Accept_Encoding="gzip")[1])
             assets = re.findall(r'"\./(assets/[^"]+)"', plain.decode())
             self.assertEqual(2, len(assets), plain)
@@ -63,49 +61,6 @@ class ServingTest(unittest.TestCase):
             answer, body = get(named, "/")
             self.assertEqual(404, answer.status)
             self.assertIn(b"server.dashboard", body)
-
-
-class Scenario:
-    """A scenario of contrib/dashboard/e2e in Chromium, and what it asks of the test."""
-
-    def __init__(self, named: Named):
-        self.named = named
-
-    def run(self, name: str, *arguments: str):
-        host, port = self.named.address
-        command = ["setpriv", "--pdeathsig", "TERM", "node", str(DASHBOARD / "e2e" / name), f"http://{host}:{port}/",
-                   *arguments]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            for line in process.stdout:
-                wanted = json.loads(line)
-                answer = getattr(self, wanted.pop("do"))(**wanted)
-                process.stdin.write(json.dumps(answer or {}) + "\n")
-                process.stdin.flush()
-        if process.returncode != 0:
-            raise AssertionError(f"{name} ended with {process.returncode}")
-
-    def query(self, name: str):
-        self.named.query(name)
-
-    def update_txt(self, name: str, text: str):
-        self.named.update("example.com", lambda update: update.add(name, 60, "TXT", f'"{text}"'))
-
-    def publish(self, **event):
-        host, port = self.named.address
-        connection = http.client.HTTPConnection(host, port, timeout=20 * TIME_FACTOR)
-        connection.request("POST", "/api/v1/events", json.dumps(event), {
-            "Authorization": f"Bearer {self.named.token}", "Content-Type": "application/json"})
-        answer = connection.getresponse()
-        if answer.status != 201:
-            raise AssertionError(f"publish {event}: {answer.status} {answer.read()}")
-        connection.close()
-
-    def kill(self):
-        self.named.kill()
-
-    def start(self):
-        self.named.start()
-        return {"token": self.named.token}
 
 
 class PageTest(unittest.TestCase):

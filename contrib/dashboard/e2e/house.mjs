@@ -1,6 +1,6 @@
 // What the scenarios stand on: Debian's Chromium by playwright-core, and the test that runs named.
 //
-// The test (tests/system/test_dashboard.py) starts a scenario with the page's address and holds the other end of its
+// Scenario of tests/system/page.py starts a scenario with the page's address and holds the other end of its
 // standard input and output, a line of JSON each: {"do": name, …} asks for something that the test does, and its answer
 // comes back. A scenario that fails ends with the reason on standard error.
 import { createRequire } from 'node:module';

@@ -39,8 +39,13 @@ await run(async (context) => {
   assert((await page.locator('img').count()) === 0, 'a name became HTML');
 
   // A filter with a fault is shown at its column; a good one leaves the rest out and stands in the address.
-  const filter = page.getByRole('textbox', { name: 'Filter' });
-  await filter.fill('qname = ');
+  const filter = page.getByRole('combobox', { name: 'Filter' });
+  await filter.pressSequentially('qna');
+  await filter.press('ArrowDown');
+  await filter.press('Enter');
+  await page.getByRole('option', { name: '=', exact: true }).click();
+  assert((await filter.inputValue()) === 'qname = ', 'the filter is not completed');
+  await accessible(page, 'a filter that is typed');
   await filter.press('Enter');
   await page.locator('#filter-fault').filter({ hasText: '^' }).waitFor();
   await filter.fill('qname under "filtered.example.com"');
@@ -133,6 +138,18 @@ await run(async (context) => {
   const tooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   assert(!tooWide, 'the page is wider than a phone');
   await page.getByRole('button', { name: /Log out/ }).click();
+  await page.getByLabel('User').waitFor();
+
+  // A viewer sees alerts, and cannot end them; the server counts him out when his sessions end.
+  await page.getByLabel('User').fill('vic');
+  await page.getByLabel('Password').fill('correct horse');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.goto(`${address}#/alerts`);
+  await please('publish', { type: 'custom.incident', priority: 'critical', data: { message: 'for all' } });
+  await page.getByText('for all').waitFor();
+  assert((await page.getByRole('button', { name: 'Acknowledge' }).count()) === 0, 'a viewer is offered what he may not');
+  await please('disconnect', { user: 'vic' });
+  await page.getByRole('button', { name: 'Try now' }).click();
   await page.getByLabel('User').waitFor();
   consoleIsClean();
 });

@@ -64,7 +64,7 @@ export const FIRST_COLUMNS = ['time', 'type', 'client', 'subject', 'qtype', 'rco
 
 /** A term of the filter language. */
 export function term(field: string, value: unknown, operator = '='): string {
-  if (typeof value === 'number') return `${field} ${operator} ${value}`;
+  if (typeof value === 'number' || typeof value === 'boolean') return `${field} ${operator} ${value}`;
   const text = String(value).replace(/["\\]/g, (special) => `\\${special}`);
   return `${field} ${operator} "${text}"`;
 }
