@@ -19,14 +19,17 @@ export function Table({
   head,
   rows,
   empty,
+  whole = false,
 }: {
   caption: string;
   head: string[];
   rows: ComponentChildren[][];
   empty: string;
+  /** As wide as the page. */
+  whole?: boolean;
 }) {
   return (
-    <div class="card wide" role="region" aria-label={caption} tabIndex={0}>
+    <div class={whole ? 'card wide whole' : 'card wide'} role="region" aria-label={caption} tabIndex={0}>
       <table>
         <caption>{caption}</caption>
         <thead>

@@ -38,13 +38,15 @@ export function Now() {
             {openAlerts.value}
           </a>
         </Figure>
-        <Figure title="named" note={`version ${String(named['version'] ?? '?')}`}>
+        <Figure title="named" note={named['version'] === undefined ? '' : `version ${String(named['version'])}`}>
           {named['uptime_seconds'] === undefined ? '–' : `up ${formatDuration(number(named['uptime_seconds']))}`}
         </Figure>
-        <Figure title="Cache" note={`${formatShort(number(named['cache_nodes']))} names`}>
-          {formatBytes(number(named['cache_memory_bytes']))}
+        <Figure title="Cache" note={`${formatBytes(number(values(named['cache_memory_bytes'])['used']))}`}>
+          {named['cache_nodes'] === undefined ? '–' : `${formatShort(number(named['cache_nodes']))} names`}
         </Figure>
-        <Figure title="Load of the machine">{number(values(machine['load'])['load1']).toFixed(2)}</Figure>
+        <Figure title="Load of the machine">
+          {machine['load'] === undefined ? '–' : number(values(machine['load'])['load1']).toFixed(2)}
+        </Figure>
       </dl>
       <div class="grid">
         <Chart title="Answers" unit="a second, by rcode" series={rcodes.value} />

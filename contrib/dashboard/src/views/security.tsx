@@ -31,6 +31,7 @@ export function Security() {
         <Counted caption="Hits by client" title="Client" member="client" events={hits} />
         <Counted caption="Hits by name" title="Name" member="qname" events={hits} />
         <Table
+          whole
           caption="Detections"
           head={['Time', 'What', 'Client', 'About']}
           rows={detections.slice(0, LONGEST * 5).map((event) => [
@@ -39,6 +40,7 @@ export function Security() {
           empty="Nothing was detected."
         />
         <Table
+          whole
           caption="The latest hits"
           head={['Time', 'What', 'Client', 'Name', 'Feed', 'Action', 'Times']}
           rows={hits.slice(0, LONGEST * 5).map((event) => [

@@ -10,7 +10,7 @@ export interface Column {
   field?(event: BindcastEvent): string;
 }
 
-const SUBJECTS = ['qname', 'zone', 'policy_zone', 'user', 'forwarder', 'component', 'message', 'action', 'cause'];
+const SUBJECTS = ['qname', 'name', 'rule', 'zone', 'policy_zone', 'server', 'component', 'user', 'event_type', 'message', 'action'];
 
 function subject(event: BindcastEvent): string {
   return SUBJECTS.find((key) => event.data[key] !== undefined) ?? '';
