@@ -13,6 +13,8 @@ await run(async (context) => {
 
   // Log in.
   await page.goto(address);
+  await page.getByLabel('User').waitFor();
+  assert((await page.getByRole('alert').innerText()) === '', 'a fault before anything was tried');
   await page.getByLabel('User').fill('ann');
   await page.getByLabel('Password').fill('wrong');
   await accessible(page, 'the log-in');

@@ -51,6 +51,13 @@ export const client = newClient({
       lastWelcome = now.welcome;
       if (localStorage.getItem(LOGIN)) void renew();
     }
+    if (now.name === 'unauthenticated') {
+      // Who has not tried anything yet has no fault to read.
+      const tried = sessionStorage.getItem(TOKEN) !== null || localStorage.getItem(LOGIN) !== null;
+      sessionStorage.removeItem(TOKEN);
+      state.value = tried ? now : { ...now, why: '' };
+      return;
+    }
     state.value = now;
   },
 });
@@ -90,17 +97,12 @@ export async function logIn(user: string, password: string): Promise<void> {
   const answer = await api('api/v1/login', { method: 'POST', body: JSON.stringify({ user, password }) });
   localStorage.setItem(LOGIN, '1');
   renewBefore(String(answer['expires_at']));
-  admit('');
+  client.connect('');
 }
 
 export function logInByToken(token: string): void {
   sessionStorage.setItem(TOKEN, token);
   localStorage.removeItem(LOGIN);
-  admit(token);
-}
-
-// Somebody else may come: nothing of what the one before missed is asked for, unless it is he.
-function admit(token: string): void {
   client.connect(token);
 }
 

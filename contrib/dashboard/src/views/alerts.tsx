@@ -24,7 +24,7 @@ export function Alerts() {
                 <span>{summary(alert)}</span>
               </header>
               <p class="faint">
-                since {formatTime(alert.since)}, {formatCount(alert.occurrences)} times, {alert.event.priority}
+                since {formatTime(alert.since)}, {alert.occurrences === 1 ? 'once' : `${formatCount(alert.occurrences)} times`}, {alert.event.priority}
                 {alert.event.metadata?.attempt !== undefined && `, sent ${alert.event.metadata.attempt} times`}
                 {alert.step && `, escalation step ${formatValue(alert.step.data['step'])}`}
               </p>
