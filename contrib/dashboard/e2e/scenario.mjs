@@ -21,7 +21,9 @@ await run(async (context) => {
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('alert').filter({ hasText: /\S/ }).waitFor();
   await page.getByLabel('Password').fill('correct horse');
+  const renewed = page.waitForResponse((answer) => answer.url().endsWith('/renew') && answer.ok());
   await page.getByRole('button', { name: 'Log in' }).click();
+  await renewed;
   await page.getByText('connected', { exact: true }).waitFor();
 
   // Live shows a query.
@@ -69,6 +71,15 @@ await run(async (context) => {
   await accessible(page, 'the details');
   await details.getByRole('button', { name: /Close/ }).click();
   assert((await rows.filter({ hasText: 'b.filtered' }).count()) === 0, 'the click on a value did not filter');
+
+  // The same by the keyboard.
+  await table.focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await details.getByText('data.qname').waitFor();
+  await page.keyboard.press('Escape');
+  await details.waitFor({ state: 'detached' });
+  assert(await table.evaluate((element) => element === document.activeElement), 'the keyboard is not where it was');
 
   // Pause.
   await page.getByRole('button', { name: 'All' }).click();

@@ -1,4 +1,5 @@
 import type { BindcastEvent } from '@bindcast/client';
+import { useEffect, useRef } from 'preact/hooks';
 import { formatValue } from '../../format.ts';
 
 /** Every value of the event with its field, to read and to filter by. */
@@ -11,11 +12,18 @@ export function Details({
   filterBy?: (field: string, value: unknown, operator: '=' | '!=') => void;
   close: () => void;
 }) {
+  const closing = useRef<HTMLButtonElement>(null);
+  // The keyboard is here while they are shown, and then where it was.
+  useEffect(() => {
+    const before = document.activeElement;
+    closing.current?.focus();
+    return () => before instanceof HTMLElement && before.focus();
+  }, []);
   return (
     <aside class="details" aria-label="Details of the event" onKeyDown={(key) => key.key === 'Escape' && close()}>
       <header>
         <h2>{event.type}</h2>
-        <button type="button" onClick={close} aria-label="Close the details" autofocus>
+        <button ref={closing} type="button" onClick={close} aria-label="Close the details">
           ×
         </button>
       </header>
