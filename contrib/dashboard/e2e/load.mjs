@@ -14,7 +14,7 @@ await run(async (context) => {
     const frames = [], rates = [];
     let longTasks = 0;
     new PerformanceObserver((list) => (longTasks += list.getEntries().length)).observe({ type: 'longtask' });
-    const rate = () => Number(document.querySelector('.rate').textContent.replace(/[^\d].*$/s, (rest) => rest.replace(/ .*/s, '')).replace(/\D/g, ''));
+    const rate = () => parseInt(document.querySelector('.rate').textContent.replaceAll(',', ''), 10);
     const end = performance.now() + ms;
     let before = performance.now(), toldAt = before;
     while (before < end) {
