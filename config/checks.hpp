@@ -6,7 +6,7 @@
 
 namespace bindcast {
 
-// Reports faults and notices; fits the bounds of adaptive sizing to what was written. A check is left out when one of
+// Reports faults; fits the bounds of adaptive sizing to what was written. A check is left out when one of
 // its keys is already faulty.
 void check_options(Options& options, Reader& reader);
 

@@ -42,7 +42,6 @@ std::string facts(const ItemText& item) {
   std::string text(to_text(item.kind));
   if (!item.accepts.empty()) text += (text.ends_with(" of") ? " " : ", ") + item.accepts;
   if ((item.flags & kRequired) != 0) text += "; required";
-  if ((item.flags & kNotBuilt) != 0) text += "; not built yet";
   return text;
 }
 

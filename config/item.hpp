@@ -36,10 +36,9 @@ enum class ItemKind : std::uint8_t {
 [[nodiscard]] std::string_view to_text(ItemKind kind) noexcept;
 
 enum ItemFlags : unsigned {
-  kNotBuilt = 1,   // read and checked, but without effect in this version
-  kSecret = 2,     // never shown
-  kRequired = 4,   // of an entry: must be written
-  kReadFirst = 8,  // the others build on it, so load_options_text reads it before them
+  kSecret = 1,     // never shown
+  kRequired = 2,   // of an entry: must be written
+  kReadFirst = 4,  // the others build on it, so load_options_text reads it before them
 };
 
 // One value as text, for people and for comparison.
@@ -72,8 +71,6 @@ struct Item : ItemText {
 template <class Record>
 using Table = std::vector<Item<Record>>;
 
-inline constexpr std::string_view kNotBuiltNotice = "not built yet: this setting has no effect in this version";
-
 // For a key that no table knows. `full` is its dotted path; `siblings` are the keys known at that place, `paths` all
 // that the table has.
 void fault_unknown_key(const YamlNode& node, const std::string& full, const std::vector<std::string_view>& siblings,
@@ -81,13 +78,6 @@ void fault_unknown_key(const YamlNode& node, const std::string& full, const std:
 
 // `text` names a section when an item's path begins with it and a dot.
 [[nodiscard]] bool inside_section(std::string_view path, std::string_view section) noexcept;
-
-template <class Record>
-bool is_default(const Item<Record>& item, const Record& record) {
-  std::vector<ShownValue> values;
-  item.show(record, std::string(item.path), values);
-  return values.empty() || (values.size() == 1 && values[0].path == item.path && values[0].text == item.fallback);
-}
 
 // Reads the keys of `node`, which stands at `section` (empty: the top) of the table and at `path` of the file.
 template <class Record>
@@ -117,11 +107,7 @@ void read_keys(const Table<Record>& table, const YamlNode& node, const std::stri
     }
     if (item != nullptr) {
       if ((item->flags & kReadFirst) != 0) continue;
-      const std::size_t faults = reader.fault_count();
       item->read(child, record, reader, full);
-      if ((item->flags & kNotBuilt) != 0 && reader.fault_count() == faults && !is_default(*item, record)) {
-        reader.notice(child.key_line, full, std::string(kNotBuiltNotice));
-      }
     } else if (heading) {
       read_keys(table, child, within, full, record, reader);
     } else {

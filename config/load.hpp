@@ -20,9 +20,8 @@ struct ConfigFault {
 };
 
 struct LoadResult {
-  Options options;                   // meaningful only without faults
-  std::vector<ConfigFault> faults;   // empty: valid
-  std::vector<ConfigFault> notices;  // "not built yet" and the like; never stop a load
+  Options options;                  // meaningful only without faults
+  std::vector<ConfigFault> faults;  // empty: valid
   [[nodiscard]] bool ok() const noexcept { return faults.empty(); }
 };
 

@@ -1,4 +1,4 @@
-// Faults, notices, and the nearest known word.
+// Faults, and the nearest known word.
 //
 // See reader.hpp.
 #include "config/reader.hpp"
@@ -48,10 +48,6 @@ void Reader::fault(std::size_t line, std::string_view key, std::string message) 
   faults_.push_back({file_, line, shown(key), std::move(message)});
 }
 
-void Reader::notice(std::size_t line, std::string_view key, std::string message) {
-  notices_.push_back({file_, line, shown(key), std::move(message)});
-}
-
 std::size_t Reader::line_of(std::string key) const {
   for (;;) {
     if (const auto found = lines_.find(key); found != lines_.end()) return found->second;
@@ -72,7 +68,6 @@ bool Reader::clean(std::initializer_list<std::string_view> keys) const {
 void Reader::finish(LoadResult& result) {
   const auto by_line = [](const ConfigFault& a, const ConfigFault& b) { return a.line < b.line; };
   std::stable_sort(faults_.begin(), faults_.end(), by_line);
-  std::stable_sort(notices_.begin(), notices_.end(), by_line);
   if (more_) {
     faults_.push_back({file_, 0, "",
                        "there are more than " + std::to_string(kMaxFaults) +
@@ -80,7 +75,6 @@ void Reader::finish(LoadResult& result) {
                            "first"});
   }
   result.faults = std::move(faults_);
-  result.notices = std::move(notices_);
 }
 
 std::string shown(std::string_view text) {

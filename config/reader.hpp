@@ -1,4 +1,4 @@
-// What one load has found so far: faults, notices, and on which line each key was written.
+// What one load has found so far: faults, and on which line each key was written.
 //
 // One Reader serves one load and is passed to everything that looks at the YAML. One thread. Bounded: after kMaxFaults
 // faults only the fact that there are more is kept.
@@ -23,7 +23,6 @@ class Reader {
   explicit Reader(std::string file) : file_(std::move(file)) {}
 
   void fault(std::size_t line, std::string_view key, std::string message);
-  void notice(std::size_t line, std::string_view key, std::string message);
 
   void written(const std::string& key, std::size_t line) { lines_.emplace(key, line); }
   [[nodiscard]] bool is_written(const std::string& key) const { return lines_.count(key) != 0; }
@@ -41,7 +40,7 @@ class Reader {
 
  private:
   std::string file_;
-  std::vector<ConfigFault> faults_, notices_;
+  std::vector<ConfigFault> faults_;
   std::map<std::string, std::size_t> lines_;
   bool more_ = false;  // faults beyond kMaxFaults
 };

@@ -67,14 +67,13 @@ std::function<void()> counters_of(const bindcast_host* host) {
   return [wanted = host->counters_wanted, closure = host->counters_closure] { wanted(closure); };
 }
 
-// Every fault and notice logged; false when there was a fault.
+// Every fault logged; false when there was a fault.
 bool load(const char* config_path, const bindcast::Log& log, bindcast::Options& out) {
   if (config_path == nullptr) {
     out = bindcast::Options{};
     return true;
   }
   bindcast::LoadResult result = bindcast::load_options_file(config_path);
-  for (const auto& notice : result.notices) log(LogLevel::warning, notice.text());
   for (const auto& fault : result.faults) log(LogLevel::error, fault.text());
   if (!result.ok()) return false;
   out = std::move(result.options);

@@ -8,7 +8,6 @@ namespace bindcast::tool {
 
 void check(const std::string& file) {
   const LoadResult result = load_options_file(file);
-  for (const ConfigFault& notice : result.notices) complain(notice.text());
   for (const ConfigFault& fault : result.faults) complain(fault.text());
   if (!result.ok()) throw Failure(Exit::refused, file + ": not valid");
   print_line(file + ": no faults");

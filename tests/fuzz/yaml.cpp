@@ -52,7 +52,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   require(result.faults.size() <= kMostFaults, "the faults are bounded");
   // Unicode's line ends count for libyaml, each of two or three bytes, and so does the end of the text.
   require_readable(result.faults, lines + 2 + size / 2);
-  require_readable(result.notices, lines + 2 + size / 2);
   if (result.ok()) {
     require(changed_options(result.options, result.options).empty(), "options do not differ from themselves");
     require_readable_again(result.options);

@@ -150,3 +150,41 @@ realloc(void *old, size_t size) {
 	}
 	return fails(__builtin_return_address(0)) ? NULL : real_realloc(old, size);
 }
+
+/*
+ * C++'s operator new. jemalloc, which named is linked with, has these of its own, and they do not come by malloc. The
+ * functions that libstdc++ calls when there is no memory throw what it would.
+ */
+static void *
+new_memory(size_t size, const void *caller) {
+	if (real_malloc == NULL) {
+		find_real();
+	}
+	return fails(caller) ? NULL : real_malloc(size);
+}
+
+static void *
+new_or_throw(size_t size, const void *caller) {
+	void *memory = new_memory(size, caller);
+	if (memory == NULL) {
+		void (*no_memory)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv");
+		no_memory();
+	}
+	return memory;
+}
+
+void *
+_Znwm(size_t size) {
+	return new_or_throw(size, __builtin_return_address(0));
+}
+
+void *
+_Znam(size_t size) {
+	return new_or_throw(size, __builtin_return_address(0));
+}
+
+void *
+_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow) {
+	(void)nothrow;
+	return new_memory(size, __builtin_return_address(0));
+}

@@ -1,4 +1,4 @@
-// The configuration as an admin meets it: defaults, the example, profiles, units, notices, changes.
+// The configuration as an admin meets it: defaults, the example, profiles, units, changes.
 //
 // The messages of faults are in config_fault_rows.hpp.
 #include "harness.hpp"
@@ -58,7 +58,6 @@ void assert_change(const std::vector<OptionChange>& changes, const char* path, c
 void nothing_written_means_defaults(void**) {
   const LoadResult result = load_options_text("", kFile);
   assert_true(result.ok());
-  assert_true(result.notices.empty());
   assert_true(result.options == Options{});
   assert_true(load("# nothing\n---\n") == Options{});
 }
@@ -89,7 +88,6 @@ void example_holds_every_default(void**) {
   const LoadResult result = load_options_text(example_yaml(), kFile);
   for (const auto& fault : result.faults) print_error("%s\n", fault.text().c_str());
   assert_true(result.ok());
-  assert_true(result.notices.empty());
   assert_true(result.options == Options{});
 }
 
@@ -355,52 +353,6 @@ void every_fault_is_named(void** /*state*/) {
   assert_int_equal(wrong, 0);
 }
 
-struct NoticeRow {
-  const char* yaml;
-  const char* notices;  // "line key", one per line of text
-};
-
-const NoticeRow kNotices[] = {
-    {"server: {dashboard: false}", ""},
-    {"server:\n  tls: {certificate: /c, key: /k}\n", ""},
-    {"auth:\n  users:\n    - {name: a, password: $y$j$h}\n", ""},
-    {"auth: {users: []}", ""},
-    {"auth: {jwt: {issuer: x, user_claim: sub}}", ""},
-    {"auth: {lockout: {failures: 4}, session_ttl: 9h}", ""},
-    {"auth: {session_ttl: 480m}", ""},
-    {"auth: {query_token: true}", ""},
-    {"roles: {own: {}}", ""},
-    {"privacy: {client_address: none, query_name: hash}", ""},
-    {"batching: {strategy: adaptive}", ""},
-    {"batching: {profile: low_latency}", ""},
-    {"batching: {compression: {level: 9}}", ""},
-    {"batching: {adaptive_sizing: false}", ""},
-    {"batching: {priority_bypass: false, max_batch_size: 30, batch_timeout: 1s, max_batch_bytes: 1KiB}", ""},
-    {"queues: {max_events: 1, max_bytes: 1MiB, overflow: disconnect}", ""},
-    {"rate_limit: {messages_per_minute: 1}", ""},
-    {"rate_limit: {burst: 1, adaptive: false}", ""},
-    {"retry: {max: 60s, attempts: 3}", ""},
-    {"escalation: []", ""},
-    {"escalation: [{after: 0s, repeat: true}]", ""},
-    {"journal: {queries: true}", ""},
-    {"sources: {metrics: {interval: 1s}, detectors: {tunnelling: {names: 9}}}", ""},
-    {"events: {queries: {sample: 10}, types: {heartbeat: {enabled: false}}}", ""},
-};
-
-void unbuilt_settings_are_announced(void**) {
-  for (const NoticeRow& row : kNotices) {
-    const LoadResult result = load_options_text(row.yaml, kFile);
-    std::string got;
-    for (const auto& notice : result.notices) {
-      got += (got.empty() ? "" : "\n") + std::to_string(notice.line) + " " + notice.key;
-      assert_text(notice.message, "not built yet: this setting has no effect in this version");
-    }
-    assert_true(result.ok());
-    if (got != row.notices) print_error("%s\n", row.yaml);
-    assert_text(got, row.notices);
-  }
-}
-
 void faults_are_bounded(void**) {
   std::string yaml = "server:\n";
   for (int i = 0; i < 50; ++i) yaml += "  k" + std::to_string(i) + ": 1\n";
@@ -554,7 +506,6 @@ int main() {
       cmocka_unit_test(listeners_are_read),
       cmocka_unit_test(filters_may_span_lines),
       cmocka_unit_test(every_fault_is_named),
-      cmocka_unit_test(unbuilt_settings_are_announced),
       cmocka_unit_test(faults_are_bounded),
       cmocka_unit_test(secrets_are_not_repeated),
       cmocka_unit_test(changes_are_listed),
