@@ -57,6 +57,7 @@ def make_primary(forwarder: Forwarder, port: int) -> Named:
         "phishing.feed": Zone(policy(PHISHING), options=updatable),
     }
     yaml = {"server": {"listen": f"127.0.0.1:{port}"},
+            "sources": {"detectors": {"enabled": True}, "forwarders": {"enabled": True}},
             "events": {"rpz": {"feeds": {"malware.*": "malware", "phishing.*": "phishing"}}}}
     return Named(zones, yaml=yaml, forwarder_port=forwarder.port, channels=CHANNELS,
                  options='response-policy { zone "malware.feed"; zone "phishing.feed"; } qname-wait-recurse no;')
@@ -183,6 +184,7 @@ def run(arguments) -> int:
             host, listening = primary.address
             access = " ".join(access_to(primary))
             print(f"named       127.0.0.1 port {primary.port} (try: dig @127.0.0.1 -p {primary.port} www.example.com)")
+            print(f"dashboard   http://{host}:{listening}/  (log in with the token)")
             print(f"Bindcast    ws://{host}:{listening}/ws")
             print(f"token       {primary.token}")
             print(f"more        {TOOL} top {access}")
