@@ -138,8 +138,10 @@ void Runtime::begin() {
   const RunState::Before before = run_state_.begin();
   hub_.faults().contain([&] { journal_->start(); });
   announce_start(before);
-  sources_ = std::make_unique<Sources>(SourceTools{&loop_, hub_, intake_, *health_, *metrics_, host_.log, host_},
-                                       *options, read_clock());
+  sources_ = std::make_unique<Sources>(
+      SourceTools{&loop_, hub_, intake_, *health_, *metrics_, host_.log, host_,
+                  [this](double rate, std::int64_t us, Now when) { vitals_->take_query_rate(rate, us, when); }},
+      *options, read_clock());
 
   uv_timer_start(
       &second_,
@@ -170,7 +172,7 @@ void Runtime::tick() {
 }
 
 void Runtime::watch(Now now) {
-  vitals_->tick(journal_->report(), server_->load(), intake_.told_of_all(), now);
+  vitals_->tick(journal_->report(), server_->load(), now);
   health_->tick(now);
   if (status_told_us_ == 0 || now.mono_us - status_told_us_ >= this->options()->health.interval.count())
     tell_status(now);

@@ -106,7 +106,6 @@ void Intake::take_query(const Ring::Record& record, Now now) {
     return;
   }
   if (query.fixed.hook_ns != 0) hub_.statistics().hook_ns.record(query.fixed.hook_ns);
-  if (!query.fixed.counted) ++hub_.statistics().queries;
   if (ignored(query)) return;
   const auto emit = [&](EventType type) {
     if (hub_.faults().contain([&] { write_query_event(event_, type, query, query_options_, now); })) {
@@ -155,12 +154,9 @@ void Intake::report_losses(Lane& lane, Now now) {
                    news(producer.dropped_failures, lane.reported.failures), now);
   const std::uint64_t dropped_rpz = news(producer.dropped_rpz, lane.reported.rpz);
   hub_.report_lost(DropReason::capture_overflow, kRpzTypes, dropped_rpz, now);
-  const std::uint64_t sampled = news(producer.sampled_queries, lane.reported.sampled);
-  hub_.report_lost(DropReason::sampled, {dns_query_log}, sampled, now);
-  const std::uint64_t passed = news(producer.passed_queries, lane.reported.passed);
-  hub_.pass_by(dns_query_log, passed, now);
+  hub_.report_lost(DropReason::sampled, {dns_query_log}, news(producer.sampled_queries, lane.reported.sampled), now);
+  hub_.pass_by(dns_query_log, news(producer.passed_queries, lane.reported.passed), now);
   hub_.statistics().capture_lost += dropped + dropped_rpz;
-  hub_.statistics().queries += dropped + sampled + passed;
 }
 
 Intake::Drained Intake::drain(Now now) {

@@ -44,10 +44,6 @@ class Intake {
   void collect_counts(Now now);
   // Everything that is left, folded repeats too: at the end.
   void drain_all(Now now);
-  // Does the host tell of every query now, if only by a count?
-  [[nodiscard]] bool told_of_all() const noexcept {
-    return (control_.interest.load(std::memory_order_relaxed) & (kWantsQueries | kCountsQueries)) != 0;
-  }
   // Tells the hosts what the hub's subscribers want now.
   void update_interest();
 

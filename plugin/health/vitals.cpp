@@ -22,14 +22,13 @@ std::string rounded(double value) {
 
 }  // namespace
 
-void Vitals::tick(const JournalReport& journal, const DeliveryLoad& load, bool all_queries, Now now) {
+void Vitals::tick(const JournalReport& journal, const DeliveryLoad& load, Now now) {
   const std::int64_t elapsed_us = looked_us_ == 0 ? 0 : now.mono_us - looked_us_;
   looked_us_ = now.mono_us;
   look_at_journal(journal, now);
   look_at_queues(journal, load, now);
   if (elapsed_us > 0) look_at_capture(static_cast<double>(elapsed_us) / 1e6, now);
   look_at_zone_watch(now);
-  look_at_queries(all_queries, elapsed_us, now);
   performance_.take(Measure::loop_lag, static_cast<double>(load.loop_lag_us) / 1e6, "Bindcast's own thread is busy",
                     now);
 }
@@ -93,11 +92,7 @@ void Vitals::look_at_zone_watch(Now now) {
 }
 
 // How many queries there are is known only while somebody wants to know of them.
-void Vitals::look_at_queries(bool all, std::int64_t elapsed_us, Now now) {
-  const std::uint64_t queries = hub_.statistics().queries;
-  const std::uint64_t more = queries - std::exchange(queries_, queries);
-  if (!std::exchange(all_before_, all) || !all || elapsed_us <= 0) return;
-  const double rate = static_cast<double>(more) * 1e6 / static_cast<double>(elapsed_us);
+void Vitals::take_query_rate(double rate, std::int64_t elapsed_us, Now now) {
   const std::optional<double> share = usual_.take(rate, elapsed_us);
   if (!share) return;
   performance_.take(Measure::query_rate, *share * kPercent,

@@ -1,5 +1,5 @@
 // Reads once a second the counters of those parts that do not report their health by themselves, and takes the measures
-// that have thresholds: journal, capture, zone watch, queues. Loop thread only.
+// that have thresholds: journal, capture, zone watch, queues, the rate of queries. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,9 @@ class Vitals {
   Vitals(Hub& hub, Health& health) : hub_(hub), health_(health), performance_(hub) {}
 
   void configure(const HealthOptions& options) { performance_.configure(options); }
-  // `all_queries`: the host tells of every query just now.
-  void tick(const JournalReport& journal, const DeliveryLoad& load, bool all_queries, Now now);
+  void tick(const JournalReport& journal, const DeliveryLoad& load, Now now);  // once a second
+  // What the host counted: queries a second, over the `elapsed_us` until now.
+  void take_query_rate(double rate, std::int64_t elapsed_us, Now now);
   void write_metrics(MetricsText& text) const { performance_.write_metrics(text); }
 
  private:
@@ -36,7 +37,6 @@ class Vitals {
   void look_at_queues(const JournalReport& journal, const DeliveryLoad& load, Now now);
   void look_at_capture(double seconds, Now now);
   void look_at_zone_watch(Now now);
-  void look_at_queries(bool all, std::int64_t elapsed_us, Now now);
 
   Hub& hub_;
   Health& health_;
@@ -44,9 +44,8 @@ class Vitals {
   UsualRate usual_;
   std::int64_t looked_us_ = 0;         // monotonic; 0: never
   std::uint64_t journal_dropped_ = 0;  // when it was last well
-  std::uint64_t capture_lost_ = 0, cold_lost_ = 0, queries_ = 0;
+  std::uint64_t capture_lost_ = 0, cold_lost_ = 0;
   std::int64_t zone_loss_us_ = 0;  // 0: none
-  bool all_before_ = false;
 };
 
 }  // namespace bindcast

@@ -30,7 +30,6 @@ struct Statistics {
   std::array<std::uint64_t, kEventTypeCount> processed{};  // of events_processed, by type
   // By DropReason, over all subscribers; queue_overflow is the delivery's to count.
   std::array<std::uint64_t, kDropReasonCount> dropped{};
-  std::uint64_t queries = 0;         // that the host told of; all there were while Intake::told_of_all()
   std::uint64_t capture_lost = 0;    // queries and policy hits that found no room on their way out of the host
   std::uint64_t cold_lost = 0;       // events made away from the query path, likewise
   std::uint64_t drained_events = 0;  // out of the capture's rings,

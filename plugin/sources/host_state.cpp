@@ -234,7 +234,8 @@ std::vector<HostCounter> growth(const HostReading& before, const HostReading& af
   return grown;
 }
 
-HostState::HostState(Hub& hub, const HostInfo& host, Metrics& metrics) : hub_(hub), host_(host) {
+HostState::HostState(Hub& hub, const HostInfo& host, Metrics& metrics, Rate rate)
+    : hub_(hub), host_(host), rate_(std::move(rate)) {
   metrics.add([this](MetricsText& text) { write_metrics(text); });
 }
 
@@ -264,6 +265,8 @@ void HostState::take(HostReading&& reading, Now now) {
   const std::vector<HostCounter> grown = growth(*before, *last_);
   emit_status(&grown, seconds, now);
   emit_query_stats(grown, seconds, now);
+  const std::uint64_t queries = sum(of_group(server_part(by_view(grown)), CounterGroup::queries));
+  rate_(static_cast<double>(queries) / seconds, last_->taken_us - before->taken_us, now);
 }
 
 void HostState::emit_status(const std::vector<HostCounter>* grown, double seconds, Now now) {

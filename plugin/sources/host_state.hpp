@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,7 +67,10 @@ struct HostReading {
 
 class HostState final : public Source {
  public:
-  HostState(Hub& hub, const HostInfo& host, Metrics& metrics);
+  // Told the queries a second, over the microseconds until now, with each reading but the first.
+  using Rate = std::function<void(double per_second, std::int64_t elapsed_us, Now now)>;
+
+  HostState(Hub& hub, const HostInfo& host, Metrics& metrics, Rate rate);
   void configure(const Options& options, Now now) override;
   void tick(Now now) override;
   void end() override { enabled_ = false; }
@@ -80,6 +84,7 @@ class HostState final : public Source {
 
   Hub& hub_;
   const HostInfo& host_;
+  Rate rate_;
   bool enabled_ = false;
   std::int64_t interval_us_ = 0;
   std::int64_t due_us_ = 0;

@@ -27,6 +27,7 @@ struct SourceTools {
   Metrics& metrics;
   const Log& log;
   const HostInfo& host;
+  HostState::Rate query_rate = {};  // told what named counted
 };
 
 class Sources {

@@ -213,7 +213,7 @@ void vitals_tell_what_the_counters_say(void**) {
   const auto stay = [&](int seconds) {
     for (int i = 0; i < seconds; ++i) {
       h.pass(kSecond);
-      vitals.tick(journal, load, false, h.now);
+      vitals.tick(journal, load, h.now);
       h.health.tick(h.now);
     }
   };
@@ -272,8 +272,7 @@ void a_fall_of_the_queries_is_told(void**) {
   const auto stay = [&](std::uint64_t rate, int seconds) {
     for (int i = 0; i < seconds; ++i) {
       h.pass(kSecond);
-      h.hub.statistics().queries += rate;
-      vitals.tick(journal_in(JournalReport::State::ok), {}, true, h.now);
+      vitals.take_query_rate(static_cast<double>(rate), kSecond, h.now);
     }
   };
   stay(5000, 600);

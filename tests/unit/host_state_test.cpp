@@ -116,7 +116,8 @@ struct Fixture {
   Metrics metrics;
   int asked = 0;
   Options options;
-  HostState state{hub, host, metrics};
+  double rate = -1;  // the last that was told
+  HostState state{hub, host, metrics, [this](double per_second, std::int64_t, Now) { rate = per_second; }};
 
   Fixture() {
     host.version = "9.18.1";
@@ -161,6 +162,7 @@ void two_readings_make_both_events(void**) {
           counter(kCache, "query_hits", 3, 3, "v"), counter(kCache, "query_misses", 1, 3, "v")},
          12);
   assert_int_equal(f.taker.got.size(), 3);
+  assert_true(f.rate == 2.0);
   assert_contains(f.data(1), R"("qps":2.0,"qps_by_rcode":{"NOERROR":1.5,"REFUSED":0.5},"qps_by_type":{"A":2.0},)");
   assert_text(f.data(), R"({"interval_seconds":2.0,"queries":4,"responses":4,"qps":2.0,)"
                         R"("by_rcode":{"NOERROR":3,"REFUSED":1},"by_type":{"A":4},)"
