@@ -145,7 +145,8 @@ class Hub {
   [[nodiscard]] const PrivacyOptions& privacy() const noexcept { return privacy_; }
   // Does `privacy` mask anything?
   [[nodiscard]] bool masks() const noexcept { return !masks_nothing(privacy_); }
-  // An event that was kept, as `privacy` has it now; that may have become stricter since. The same where nothing changes.
+  // An event that was kept, as `privacy` has it now; that may have become stricter since. The same where nothing
+  // changes.
   [[nodiscard]] EventRef as_masked_now(const EventRef& kept, Now now);
   [[nodiscard]] const RecentEvents& recent() const noexcept { return recent_; }
   [[nodiscard]] const StreamIdentity& identity() const noexcept { return identity_; }

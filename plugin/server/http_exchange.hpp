@@ -57,7 +57,9 @@ struct HttpAnswer {
   unsigned status = kHttpOk;
   std::string body;
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;  // more of them, by lower-case names; no line breaks. An answer without `cache-control` is not stored
+  // More of them, by lower-case names; no line breaks. An answer without `cache-control` is not to be stored by
+  // anybody.
+  std::vector<std::pair<std::string, std::string>> headers;
 };
 
 // {"error": message}
