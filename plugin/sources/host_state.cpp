@@ -72,8 +72,9 @@ using Counters = std::span<const HostCounter>;
 
 // Those of one group, which stand together.
 Counters of_group(Counters counters, CounterGroup group) {
-  const auto found = std::ranges::equal_range(counters, group, {}, &HostCounter::group);
-  return {found.begin(), found.end()};
+  // Not equal_range, whose subrange clang 14 does not compile.
+  return {std::ranges::lower_bound(counters, group, {}, &HostCounter::group),
+          std::ranges::upper_bound(counters, group, {}, &HostCounter::group)};
 }
 
 std::uint64_t sum(Counters counters) {
@@ -209,8 +210,8 @@ void HostReading::complete() {
            counter.view.empty() == belongs_to_view(counter.group);
   });
   std::ranges::stable_sort(counters, {}, key);
-  const auto again = std::ranges::unique(counters, {}, key);
-  counters.erase(again.begin(), again.end());
+  const auto same = [&](const HostCounter& one, const HostCounter& other) { return key(one) == key(other); };
+  counters.erase(std::unique(counters.begin(), counters.end(), same), counters.end());
   left_out = given - counters.size();
 }
 
