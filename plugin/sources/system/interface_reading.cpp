@@ -33,14 +33,15 @@ class Socket {
   int fd_;
 };
 
-void take_interface(const nlmsghdr& message, SystemReading& reading) {
+// The kernel's macros cast const away, so nothing here is.
+void take_interface(nlmsghdr& message, SystemReading& reading) {
   if (message.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg))) return;
-  const auto* about = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
+  auto* about = static_cast<ifinfomsg*>(NLMSG_DATA(&message));
   InterfaceReading interface;
   interface.up = (about->ifi_flags & IFF_UP) != 0 && (about->ifi_flags & IFF_RUNNING) != 0;
   interface.loopback = (about->ifi_flags & IFF_LOOPBACK) != 0;
   auto left = static_cast<int>(message.nlmsg_len - NLMSG_LENGTH(sizeof(ifinfomsg)));
-  for (const rtattr* part = IFLA_RTA(about); RTA_OK(part, left); part = RTA_NEXT(part, left)) {
+  for (rtattr* part = IFLA_RTA(about); RTA_OK(part, left); part = RTA_NEXT(part, left)) {
     const auto* data = static_cast<const char*>(RTA_DATA(part));
     if (part->rta_type == IFLA_IFNAME) {
       interface.name.assign(data, strnlen(data, RTA_PAYLOAD(part)));
@@ -80,7 +81,7 @@ int read_interfaces(SystemReading& reading) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
     auto left = static_cast<unsigned>(got);
-    for (const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(message, left);
+    for (auto* message = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
       if (message->nlmsg_type == NLMSG_DONE) return 0;
       if (message->nlmsg_type == NLMSG_ERROR) return EIO;
