@@ -18,11 +18,11 @@
 #include "config/options.hpp"
 #include "events/network.hpp"
 #include "plugin/analytics/hyperloglog.hpp"
-#include "plugin/analytics/registered_domains.hpp"
-#include "plugin/analytics/siphash.hpp"
 #include "plugin/analytics/space_saving.hpp"
 #include "plugin/capture/records.hpp"
 #include "plugin/histogram.hpp"
+#include "plugin/registered_domains.hpp"
+#include "plugin/siphash.hpp"
 
 namespace bindcast {
 

@@ -4,11 +4,11 @@
 #include <memory>
 #include <vector>
 
-#include "plugin/analytics/siphash.hpp"
 #include "plugin/capture/query_observer.hpp"
 #include "plugin/detectors/detector.hpp"
 #include "plugin/detectors/judgement.hpp"
 #include "plugin/detectors/qps_change.hpp"
+#include "plugin/siphash.hpp"
 #include "plugin/sources/source.hpp"
 #include "plugin/sources/sources.hpp"
 

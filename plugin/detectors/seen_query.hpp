@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "events/network.hpp"
-#include "plugin/analytics/registered_domains.hpp"
-#include "plugin/analytics/siphash.hpp"
 #include "plugin/capture/records.hpp"
+#include "plugin/registered_domains.hpp"
+#include "plugin/siphash.hpp"
 
 namespace bindcast {
 

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "plugin/analytics/hyperloglog.hpp"
-#include "plugin/analytics/registered_domains.hpp"
-#include "plugin/analytics/siphash.hpp"
 #include "plugin/analytics/space_saving.hpp"
 #include "plugin/histogram.hpp"
+#include "plugin/registered_domains.hpp"
+#include "plugin/siphash.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "plugin/analytics/registered_domains.hpp"
+#include "plugin/registered_domains.hpp"
 
 #include <libpsl.h>
 

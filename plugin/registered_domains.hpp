@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "plugin/analytics/siphash.hpp"
+#include "plugin/siphash.hpp"
 
 namespace bindcast {
 
