@@ -7,9 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "plugin/sources/named_log/log_follower.hpp"
@@ -150,6 +154,34 @@ void rotations_between_two_looks_are_all_read(void** state) {
   assert_int_equal(place.follower->counts().skipped_lines, 1);
 }
 
+void rotations_while_the_next_file_is_looked_for_hide_none(void** state) {
+  Place& place = place_of(state);
+  constexpr int kRotations = 3000, kAhead = 6;
+  place.begin();
+  std::atomic<int> seen{0}, failed{0};
+  std::thread writer([&] {
+    const auto numbered = [&](int number) { return place.file.string() + "." + std::to_string(number); };
+    for (int i = 0; i < kRotations && failed == 0; ++i) {
+      while (i - seen > kAhead && failed == 0) std::this_thread::yield();
+      place.write(std::to_string(i) + "\n");
+      for (int number = 8; number-- > 0;) std::rename(numbered(number).c_str(), numbered(number + 1).c_str());
+      std::rename(place.file.c_str(), numbered(0).c_str());
+    }
+  });
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  int next = 0;
+  while (next < kRotations && failed == 0) {
+    place.read();
+    for (const std::string& line : place.lines)
+      if (line != std::to_string(next++)) failed = 1;
+    seen = next;
+    if (std::chrono::steady_clock::now() > patience) failed = 1;
+  }
+  writer.join();
+  assert_int_equal(failed, 0);
+  assert_int_equal(place.follower->counts().skipped_lines, 0);
+}
+
 void a_removed_file_brings_no_old_ones_back(void** state) {
   Place& place = place_of(state);
   place.write("x\n");
@@ -282,6 +314,7 @@ int main() {
       TEST(a_file_that_comes_later_is_read_from_its_beginning),
       TEST(a_renamed_file_is_read_to_its_end),
       TEST(rotations_between_two_looks_are_all_read),
+      TEST(rotations_while_the_next_file_is_looked_for_hide_none),
       TEST(a_removed_file_brings_no_old_ones_back),
       TEST(a_removed_file_is_let_go),
       TEST(a_file_that_is_cut_short_is_read_anew),
