@@ -88,6 +88,10 @@ finish(unsigned number, enum bindcast_reload_outcome outcome, const char *reason
 	reload.zones = zones;
 	reload.correlation = correlation;
 	if (outcome == BINDCAST_RELOAD_SUCCEEDED) {
+		/* First, because named loads zones meanwhile, and each that is seen before belongs to no reload. */
+		if (!initial) {
+			zone_watch_reloaded(correlation);
+		}
 		bindcast_apply(runtime);
 		if (text != NULL) {
 			bindcast_configuration(runtime, text, text_length, correlation);
@@ -96,7 +100,6 @@ finish(unsigned number, enum bindcast_reload_outcome outcome, const char *reason
 			zone_watch_wake();
 		} else {
 			bindcast_reloaded(runtime, &reload);
-			zone_watch_reloaded(correlation);
 		}
 	} else {
 		bindcast_discard(runtime);

@@ -156,13 +156,14 @@ void rotations_between_two_looks_are_all_read(void** state) {
 
 void rotations_while_the_next_file_is_looked_for_hide_none(void** state) {
   Place& place = place_of(state);
-  constexpr int kRotations = 3000, kAhead = 6;
+  constexpr int kRotations = 1000, kAhead = 6;
+  place.write("");
   place.begin();
   std::atomic<int> seen{0}, failed{0};
   std::thread writer([&] {
     const auto numbered = [&](int number) { return place.file.string() + "." + std::to_string(number); };
     for (int i = 0; i < kRotations && failed == 0; ++i) {
-      while (i - seen > kAhead && failed == 0) std::this_thread::yield();
+      for (int known = seen; i - known > kAhead && failed == 0; known = seen) seen.wait(known);
       place.write(std::to_string(i) + "\n");
       for (int number = 8; number-- > 0;) std::rename(numbered(number).c_str(), numbered(number + 1).c_str());
       std::rename(place.file.c_str(), numbered(0).c_str());
@@ -174,9 +175,12 @@ void rotations_while_the_next_file_is_looked_for_hide_none(void** state) {
     place.read();
     for (const std::string& line : place.lines)
       if (line != std::to_string(next++)) failed = 1;
-    seen = next;
+    if (seen.exchange(next) != next) seen.notify_one();
+    if (place.lines.empty()) std::this_thread::yield();
     if (std::chrono::steady_clock::now() > patience) failed = 1;
   }
+  seen = kRotations;
+  seen.notify_one();
   writer.join();
   assert_int_equal(failed, 0);
   assert_int_equal(place.follower->counts().skipped_lines, 0);

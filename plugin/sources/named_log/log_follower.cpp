@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -69,32 +70,45 @@ bool LogFollower::open(const std::string& path, bool at_end, Now now) {
 // numbered below it, else the one at the path. named calls them PATH.0, PATH.1…, logrotate PATH.1, PATH.2…, the newest
 // first.
 LogFollower::Place LogFollower::place_of_next() const {
-  const auto status_of = [&](int number, struct stat& status) {
-    const std::string path = number < 0 ? path_ : path_ + "." + std::to_string(number);
-    return ::stat(path.c_str(), &status) == 0;
-  };
-  struct stat status {
-  }, last{};
+  struct stat last {};
   const bool any_known = !files_.empty() && ::fstat(files_.back().fd, &last) == 0;
-  const auto is_known = [&] { return any_known && status.st_ino == last.st_ino && status.st_dev == last.st_dev; };
-  const auto newer = [&] {
-    return status.st_mtim.tv_sec != last.st_mtim.tv_sec ? status.st_mtim.tv_sec > last.st_mtim.tv_sec
-                                                        : status.st_mtim.tv_nsec >= last.st_mtim.tv_nsec;
+  const auto is_known = [&](const struct stat& status) {
+    return any_known && status.st_ino == last.st_ino && status.st_dev == last.st_dev;
   };
+  // Seen once, from the path upwards as files move, so that a rotation meanwhile hides none: one may only be seen
+  // twice.
+  struct stat at_path {};
+  const bool there = ::stat(path_.c_str(), &at_path) == 0;
+  if (there && is_known(at_path)) return {};
+  std::array<std::optional<struct stat>, kMostNumbered> numbered;
   int older = any_known ? kMostNumbered : 0;
-  // Upwards, as files move, so that a rotation in the middle does not hide it.
-  for (int number = 0; any_known && number < kMostNumbered; ++number)
-    if (status_of(number, status) && is_known()) older = number;
-  const bool removed = any_known && older == kMostNumbered && last.st_nlink == 0;
+  for (int number = 0; any_known && number < kMostNumbered; ++number) {
+    struct stat status {};
+    if (::stat((path_ + "." + std::to_string(number)).c_str(), &status) != 0) continue;
+    if (is_known(status))
+      older = number;
+    else if (S_ISREG(status.st_mode))
+      numbered[static_cast<std::size_t>(number)] = status;
+  }
+  const bool lost_sight = any_known && older == kMostNumbered;  // removed, or renamed to another name
+  const auto newer = [&](const struct stat& status) {
+    const timespec &theirs = status.st_mtim, &known = last.st_mtim;
+    if (theirs.tv_sec != known.tv_sec) return theirs.tv_sec > known.tv_sec;
+    // Of the same tick: newer if it stands before the one known, else perhaps one that was read long ago.
+    return lost_sight ? theirs.tv_nsec > known.tv_nsec : theirs.tv_nsec >= known.tv_nsec;
+  };
   for (int number = older; number-- > 0;)
-    if (status_of(number, status) && S_ISREG(status.st_mode) && !is_known() && newer())
-      return {.number = number, .device = status.st_dev, .inode = status.st_ino, .after_removed = removed};
-  if (!status_of(-1, status) || is_known()) return {};
-  return {.number = -1, .device = status.st_dev, .inode = status.st_ino};
+    if (const auto& status = numbered[static_cast<std::size_t>(number)]; status && newer(*status))
+      return {.number = number,
+              .device = status->st_dev,
+              .inode = status->st_ino,
+              .after_removed = lost_sight && last.st_nlink == 0};
+  if (!there) return {};
+  return {.number = -1, .device = at_path.st_dev, .inode = at_path.st_ino};
 }
 
 void LogFollower::look(Now now) {
-  // A file that is opened while others are renamed may not be the next one: then it is looked for again.
+  // What is opened by a name while files are renamed may be another one: then it is looked for again.
   constexpr int kMostTries = 64;
   for (int tries = 0; tries < kMostTries && files_.size() <= kMaxFiles; ++tries) {
     const Place next = place_of_next();
@@ -103,7 +117,7 @@ void LogFollower::look(Now now) {
     if (!open(next.number < 0 ? path_ : path_ + "." + std::to_string(next.number), false, now)) break;
     File opened = std::move(files_.back());
     files_.pop_back();
-    if (opened.inode != next.inode || opened.device != next.device || place_of_next() != next) {
+    if (opened.inode != next.inode || opened.device != next.device) {
       ::close(opened.fd);
       continue;
     }

@@ -71,7 +71,6 @@ class LogFollower {
     dev_t device = 0;
     ino_t inode = 0;
     bool after_removed = false;  // the file before it was removed
-    friend bool operator==(const Place&, const Place&) = default;
   };
 
   bool open(const std::string& path, bool at_end, Now now);
