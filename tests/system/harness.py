@@ -438,6 +438,11 @@ class Named:
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def settled_descriptors(self) -> int:
+        """The same when the start is over: those of the journal come last."""
+        wait_until((self.folder / "bindcast.db-shm").exists, "the journal")
+        return self.descriptors()
+
     def threads(self) -> list[str]:
         """The names of its threads."""
         names = []

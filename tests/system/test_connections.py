@@ -74,7 +74,7 @@ class SlowSendersTest(unittest.TestCase):
         yaml = {"server": {"max_connections_per_user": 20}}
         with Named(ZONES, yaml=yaml) as named, watching(named) as witness, contextlib.ExitStack() as stack:
             witness.subscribe(event_types=["dns_query_log"])
-            descriptors = named.descriptors()
+            descriptors = named.settled_descriptors()
             dribble = stack.enter_context(Dribble())
 
             def begin(send_before: bytes, data: bytes, raw=None) -> RawSocket:
@@ -128,7 +128,7 @@ class VanishedTest(unittest.TestCase):
         yaml = {"server": {"heartbeat": f"{self.HEARTBEAT_S}s", "max_connections_per_user": 20}}
         with Named(ZONES, yaml=yaml) as named, watching(named, subprotocol="bindcast.v1.json") as witness:
             witness.subscribe(event_types=["dns_query_log", "connection_closed"])
-            descriptors = named.descriptors()
+            descriptors = named.settled_descriptors()
             with contextlib.ExitStack() as stack:
                 peers = [stack.enter_context(RawSocket(named)) for _ in range(4 * self.EACH)]
                 silent, half, strangers, viewers = (peers[i::4] for i in range(4))
@@ -220,7 +220,7 @@ class FloodTest(unittest.TestCase):
             witness.subscribe(event_types=["dns_query_log"])
             entry_s(named)
             status_of(named)
-            descriptors, memory = named.descriptors(), named.memory_kib()
+            descriptors, memory = named.settled_descriptors(), named.memory_kib()
             entries, waits, counts = [], [], []
             with Asker(named, "n1.example.com", pause_s=0.02) as asker:
                 with Flood(named.address, self.ATTEMPTS, self.BURST) as flood:

@@ -459,7 +459,7 @@ class Rfc6455Test(unittest.TestCase):
         cls.bystander = cls.enterClassContext(Client(cls.named))
         cls.bystander.subscribe(event_types=["dns_query_log"])
         cls.good = Handshake(cls.named)
-        cls.descriptors = cls.named.descriptors()
+        cls.descriptors = cls.named.settled_descriptors()
 
     def tearDown(self):
         wait_until(lambda: self.named.descriptors() <= self.descriptors, "the descriptors to come back")
