@@ -146,8 +146,8 @@ std::string configuration(const Data& data) {
 std::string notification(const Data& data) {
   return data.text("event_type") + " " + data.text("alert") + data.if_there(", step ", "step") +
          data.if_there(" to ", "roles") + (json_is_true(data.at("webhook")) ? ", webhook" : "") +
-         data.if_there(" by ", "by") + data.if_there(": ", "note") + times(data, "occurrences") +
-         data.if_there(", open for ", "open_for_seconds", " s");
+         data.if_there(" by ", "by") + data.if_there(" resolved by ", "resolved_by") + data.if_there(": ", "note") +
+         times(data, "occurrences") + data.if_there(", open for ", "open_for_seconds", " s");
 }
 
 std::string connection(const Data& data) {

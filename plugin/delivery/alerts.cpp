@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "events/json.hpp"
+#include "plugin/delivery/alert_ends.hpp"
 #include "plugin/delivery/backoff.hpp"
 
 namespace bindcast {
@@ -101,7 +102,7 @@ std::int64_t expiry_us(const Event& event, Now now) noexcept {
 
 }  // namespace
 
-void alert_key(std::string& key, const Event& event) {
+void alert_key(std::string& key, const Event& event, EventType type) {
   std::array<Fields::Value, kKeyMembers.size()> found{};
   for (auto value = event.data.root().first(); value; value = value.next()) {
     for (std::size_t i = 0; i < kKeyMembers.size(); ++i) {
@@ -109,7 +110,7 @@ void alert_key(std::string& key, const Event& event) {
     }
   }
   key.clear();
-  key.push_back(static_cast<char>(event.type));
+  key.push_back(static_cast<char>(type));
   put_text(key, event.custom_name);
   put_text(key, event.view);
   for (std::size_t i = 0; i < kKeyMembers.size(); ++i) {
@@ -163,7 +164,7 @@ bool Alerts::wants(const Event& event) const noexcept {
     case EventType::webhook_triggered:
       return false;
     default:
-      return acknowledge_[static_cast<std::size_t>(event.priority)];
+      return acknowledge_[static_cast<std::size_t>(event.priority)] && condition_ended_by(event) != event.type;
   }
 }
 
@@ -208,7 +209,7 @@ void Alerts::schedule(Alert& alert) {
 
 void Alerts::occurred(const EventRef& event, Now now) {
   if (!wants(*event)) return;
-  alert_key(key_, *event);
+  alert_key(key_, *event, event->type);
   auto known = by_key_.find(key_);
   if (known != by_key_.end() && is_over(*known->second, now)) {
     end(known->second, counters_.expired);
@@ -370,32 +371,57 @@ std::optional<Alerts::Action> Alerts::act(List::iterator alert, Now now) {
   return action;
 }
 
-// ── Acknowledgement ───────────────────────────────────────────────────────────
+// ── Acknowledgement and recovery ──────────────────────────────────────────────
 
-std::optional<Alerts::Acknowledged> Alerts::acknowledge(std::uint64_t offset, Now now) {
-  const auto alert = find(offset);
+Alerts::Ended Alerts::told_of(const Alert& alert, Now now) const {
+  Ended told;
+  told.offsets = alert.asked;
+  const auto kept = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(alert.occurrences, kLatestOffsets));
+  told.offsets.insert(told.offsets.end(), alert.latest.begin(), alert.latest.begin() + kept);
+  std::sort(told.offsets.begin(), told.offsets.end());
+  told.offsets.erase(std::unique(told.offsets.begin(), told.offsets.end()), told.offsets.end());
+  told.event = alert.event;
+  told.roles = alert.roles;
+  for (std::size_t i = 0; i < ladder_.size(); ++i) {
+    const EscalationStep& step = ladder_[i];
+    if (alert.taken[i] && !step.webhook_url.empty()) {
+      told.posted.push_back({.step = i, .url = step.webhook_url, .secret_file = step.webhook_secret_file});
+    }
+  }
+  told.occurrences = alert.occurrences;
+  told.open_for_us = now.mono_us - alert.first_us;
+  return told;
+}
+
+std::optional<Alerts::Ended> Alerts::close(List::iterator alert, std::uint64_t& counter, std::uint64_t& late, Now now) {
   if (alert == by_priority_.front().end()) return std::nullopt;
   if (is_over(*alert, now)) {
     end(alert, counters_.expired);
     return std::nullopt;
   }
-  Acknowledged told;
-  told.offsets = alert->asked;
-  const auto kept = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(alert->occurrences, kLatestOffsets));
-  told.offsets.insert(told.offsets.end(), alert->latest.begin(), alert->latest.begin() + kept);
-  std::sort(told.offsets.begin(), told.offsets.end());
-  told.offsets.erase(std::unique(told.offsets.begin(), told.offsets.end()), told.offsets.end());
-  told.event = alert->event;
-  told.roles = alert->roles;
-  told.occurrences = alert->occurrences;
-  told.open_for_us = now.mono_us - alert->first_us;
-  ++counters_.acknowledged;
-  if (alert->given_up) ++counters_.acknowledged_late;
-  counters_.acknowledged_sum_us += told.open_for_us;
-  counters_.acknowledged_most_us = std::max(counters_.acknowledged_most_us, told.open_for_us);
+  Ended told = told_of(*alert, now);
+  ++counter;
+  if (alert->given_up) ++late;
   std::uint64_t counted_above = 0;
   end(alert, counted_above);
   return told;
+}
+
+std::optional<Alerts::Ended> Alerts::acknowledge(std::uint64_t offset, Now now) {
+  auto told = close(find(offset), counters_.acknowledged, counters_.acknowledged_late, now);
+  if (!told) return std::nullopt;
+  counters_.acknowledged_sum_us += told->open_for_us;
+  counters_.acknowledged_most_us = std::max(counters_.acknowledged_most_us, told->open_for_us);
+  return told;
+}
+
+std::optional<Alerts::Ended> Alerts::resolve(const Event& event, Now now) {
+  const auto condition = condition_ended_by(event);
+  if (!condition) return std::nullopt;
+  alert_key(key_, event, *condition);
+  const auto known = by_key_.find(key_);
+  if (known == by_key_.end()) return std::nullopt;
+  return close(known->second, counters_.resolved, counters_.resolved_late, now);
 }
 
 Alerts::List::iterator Alerts::find(std::uint64_t offset) {

@@ -4,7 +4,8 @@
 // thread only. An event whose priority is in `retry.acknowledge` opens an alert. Until somebody acknowledges it, its
 // latest event is sent again with growing waits, `retry.attempts` times, and it climbs the ladder of `escalation`, each
 // step so long after the first event. Events of the same condition (type, custom name, view, and what the data names:
-// alert_key) join the alert that is open; after the acknowledgement the next one opens a new alert, which asks again.
+// alert_key) join the alert that is open, until somebody acknowledges it, or an event says that the condition is over
+// (alert_ends.hpp): after that the next one opens a new alert, which asks again.
 //
 // Bounds: kMaxOpen alerts and kMaxBytes of their events and keys; beyond, the oldest of the least priority is given up.
 // (Offsets and roles told come to about 1 KiB more for each.)
@@ -29,8 +30,9 @@
 
 namespace bindcast {
 
-// Writes what makes two events the same condition, as a key that is equal exactly when they are.
-void alert_key(std::string& key, const Event& event);
+// Writes what makes two events the same condition, as a key that is equal exactly when they are. `type` is that of the
+// events that tell of the condition: the event's own, unless it tells of another's end.
+void alert_key(std::string& key, const Event& event, EventType type);
 
 class Alerts {
  public:
@@ -60,10 +62,18 @@ class Alerts {
     [[nodiscard]] bool sends() const noexcept { return to == To::everybody || !roles.empty(); }
   };
 
-  struct Acknowledged {
+  // A step that was taken and has a webhook.
+  struct Posted {
+    std::size_t step = 0;  // its place in the ladder
+    std::string url, secret_file;
+  };
+
+  // An alert that was acknowledged or resolved.
+  struct Ended {
     std::vector<std::uint64_t> offsets;  // ascending: the first and those kept, the last among them
     EventRef event;                      // the latest, as it was sent last
     std::vector<std::string> roles;      // that were told
+    std::vector<Posted> posted;
     std::uint64_t occurrences = 0;
     std::int64_t open_for_us = 0;
   };
@@ -76,12 +86,15 @@ class Alerts {
     bool given_up = false;
   };
 
-  // Every alert opened is open, acknowledged, expired, withdrawn, or given up; one given up may also be acknowledged.
+  // Every alert opened is open, acknowledged, resolved, expired, withdrawn, or given up; one given up may also be
+  // acknowledged or resolved.
   struct Counters {
     std::uint64_t opened = 0;
     std::uint64_t joined = 0;  // occurrences of an alert after its first
     std::uint64_t acknowledged = 0;
     std::uint64_t acknowledged_late = 0;  // of these: had been given up
+    std::uint64_t resolved = 0;           // ended by an event that said that the condition is over
+    std::uint64_t resolved_late = 0;      // of these: had been given up
     std::uint64_t expired = 0;            // ended by the event's expires_at before anything else did
     std::uint64_t withdrawn = 0;          // ended by a configuration that no longer asks for acknowledgements of it
     std::uint64_t given_up = 0;           // nothing left to do, or pushed out
@@ -106,7 +119,8 @@ class Alerts {
   void configure(const RetryOptions& retry, const std::vector<EscalationStep>& steps);
   [[nodiscard]] const std::vector<EscalationStep>& ladder() const noexcept { return ladder_; }
 
-  // Events that tell of alerts ask for no acknowledgement, whatever priority they are given.
+  // Events that tell of alerts, and those that are the good end of their own kind, ask for no acknowledgement, whatever
+  // priority they are given.
   [[nodiscard]] bool wants(const Event& event) const noexcept;
   // An event that was emitted; ignored unless wanted.
   void occurred(const EventRef& event, Now now);
@@ -121,7 +135,9 @@ class Alerts {
   // The latest event of the open alert that has an event of that offset; none as below.
   [[nodiscard]] EventRef event_of(std::uint64_t offset);
   // Ends the alert that has an event of that offset. Empty: none that is open, or no longer known to be of it.
-  [[nodiscard]] std::optional<Acknowledged> acknowledge(std::uint64_t offset, Now now);
+  [[nodiscard]] std::optional<Ended> acknowledge(std::uint64_t offset, Now now);
+  // Ends the alert whose condition this event says to be over. Empty: it says so of none that is open.
+  [[nodiscard]] std::optional<Ended> resolve(const Event& event, Now now);
 
   // For clients that come back: the most pressing and oldest first. The callback must not call this object.
   void for_each_open(const std::function<void(const Open&)>& callback) const;
@@ -158,6 +174,9 @@ class Alerts {
   void raise(List::iterator alert, Priority priority);
   void push_out_excess();
   void end(List::iterator alert, std::uint64_t& counter);
+  [[nodiscard]] Ended told_of(const Alert& alert, Now now) const;
+  // Ends it for a reason that is told; `late` counts those that had been given up. Empty: it is none, or has expired.
+  std::optional<Ended> close(List::iterator alert, std::uint64_t& counter, std::uint64_t& late, Now now);
   [[nodiscard]] bool exhausted(const Alert& alert) const noexcept;
   [[nodiscard]] bool is_over(const Alert& alert, Now now) const noexcept;
   [[nodiscard]] std::int64_t next_repetition_us(const Alert& alert) const noexcept;

@@ -34,6 +34,7 @@ void describe(Fields& data, const Health::Components::value_type& component) {
 
 void Health::report(std::string_view component, HealthState state, std::string_view reason, Now now,
                     RecoveryAttempts attempts) {
+  tell_gone(now);  // or the end of what was would come after the beginning of what is
   auto found = components_.find(component);
   if (found == components_.end()) {
     found = components_.emplace(std::string(component), Component{}).first;
@@ -61,11 +62,13 @@ void Health::report(std::string_view component, HealthState state, std::string_v
 void Health::forget(std::string_view component) {
   const auto found = components_.find(component);
   if (found == components_.end()) return;
+  if (found->second.state != HealthState::healthy) gone_.insert_or_assign(found->first, found->second.state);
   components_.erase(found);
   changed_ = true;
 }
 
 void Health::tick(Now now) {
+  tell_gone(now);
   for (auto& component : components_) {
     Component& known = component.second;
     if (known.better_since_us == 0 || now.mono_us - known.better_since_us < recovery_us(known)) continue;
@@ -116,6 +119,20 @@ void Health::alert(const Components::value_type& component, HealthState before, 
   describe(event.data, component);
   event.data.add("before", to_text(before));
   hub_.emit(std::move(event), now);
+}
+
+// Nobody will say that it is healthy again.
+void Health::tell_gone(Now now) {
+  for (const auto& [component, before] : std::exchange(gone_, {})) {
+    Event event = make_event(EventType::health_alert);
+    event.source_component = "health";
+    event.priority = Priority::normal;
+    event.severity = Severity::info;
+    event.data.add("component", component);
+    event.data.add("state", "removed");
+    event.data.add("before", to_text(before));
+    hub_.emit(std::move(event), now);
+  }
 }
 
 void Health::update(Now now) {

@@ -59,7 +59,7 @@ class Health {
   // What `component` ("listener", "journal", "forwarder 192.0.2.1"…) is now.
   void report(std::string_view component, HealthState state, std::string_view reason, Now now,
               RecoveryAttempts attempts = {});
-  // It is no more: its options took it away.
+  // It is no more: its options took it away. Where it was not healthy, that is told with the next report or tick.
   void forget(std::string_view component);
   // Once a second: recoveries that have lasted, and health_update.
   void tick(Now now);
@@ -74,12 +74,14 @@ class Health {
  private:
   void turn(Components::value_type& component, HealthState to, Now now);
   void alert(const Components::value_type& component, HealthState before, Now now);
+  void tell_gone(Now now);
   void update(Now now);
   [[nodiscard]] std::int64_t recovery_us(const Component& component) const noexcept;
 
   Hub& hub_;
   HealthOptions options_;
   Components components_;
+  std::map<std::string, HealthState, std::less<>> gone_;  // as each was when it was forgotten; not told yet
   bool changed_ = false;
   std::int64_t updated_us_ = 0;  // monotonic; 0: never
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "plugin/delivery/alert_ends.hpp"
 #include "plugin/server/session.hpp"
 
 namespace bindcast {
@@ -51,19 +52,31 @@ void Escalations::configure(const Options& options) {
     Subscription& wanted = subscriptions.emplace_back();
     for (std::size_t i = 0; i < kEventTypeCount; ++i) wanted.types.set(i, may_ask(static_cast<EventType>(i), options));
     wanted.min_priority = *std::ranges::min_element(options.retry.acknowledge);
+    subscriptions.emplace_back().types = types_that_end();  // of any priority
   }
   hub_.subscriptions_changed();
 }
 
 void Escalations::deliver(const EncodedRef& event, Now now) {
   alerts_.occurred(event->event, now);
+  if (!condition_ended_by(*event->event)) return;
+  std::list<Resolved> made(1);  // first, so that no alert ends and nobody is told
+  auto ended = alerts_.resolve(*event->event, now);
+  if (!ended) return;
+  made.front() = {.alert = std::move(*ended), .said = event->event};
+  resolved_.splice(resolved_.end(), made);
 }
 
 std::int64_t Escalations::due_us() const noexcept {
-  return std::max<std::int64_t>(alerts_.due_us(), 0);
+  return resolved_.empty() ? std::max<std::int64_t>(alerts_.due_us(), 0) : 1;
 }
 
 void Escalations::run(Now now) {
+  while (!resolved_.empty()) {
+    const Resolved one = std::move(resolved_.front());
+    resolved_.pop_front();
+    hub_.faults().contain([&] { tell_end(one.alert, {.by = nullptr, .note = {}, .said = one.said}, now); });
+  }
   const std::int64_t due = due_us();
   if (due == 0 || due > now.mono_us) return;
   for (const Alerts::Action& action : alerts_.due(now)) hub_.faults().contain([&] { perform(action, now); });
@@ -131,14 +144,34 @@ void Escalations::post(const Alerts::Action& action, std::size_t step, Now now) 
   set(data.get(), "step", std::uint64_t{step + 1});
   set(data.get(), "occurrences", action.occurrences);
   set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(action.open_for_us)));
-  const EventRef event = hub_.as_masked_now(action.event, now);
+  post("alert", webhook_id(action.alert, step),
+       {.step = step, .url = taken.webhook_url, .secret_file = taken.webhook_secret_file}, std::move(data),
+       action.event, now);
+}
+
+// One who was not sent anything of the alert yet is not told of its end; one who may have heard of it is.
+void Escalations::post_end(const Alerts::Ended& alert, const Reason& why, Now now) {
+  for (const Alerts::Posted& to : alert.posted) {
+    const std::string id = webhook_id(alert.offsets.front(), to.step);
+    if (ways_.cancel(id)) continue;
+    Json data(json_object());
+    set(data.get(), "alert", event_id(hub_.identity(), alert.offsets.front()));
+    set(data.get(), "step", std::uint64_t{to.step + 1});
+    set_reason(data.get(), why);
+    set(data.get(), "occurrences", alert.occurrences);
+    set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(alert.open_for_us)));
+    post("alert_ended", id + ".end", to, std::move(data), alert.event, now);
+  }
+}
+
+void Escalations::post(std::string_view type, std::string id, const Alerts::Posted& to, Json data, const EventRef& kept,
+                       Now now) {
+  const EventRef event = hub_.as_masked_now(kept, now);
   const EncodedRef encoded = hub_.encoder().encode(*event, event);
   json_error_t fault;
   set_json(data.get(), "event", parse_json(encoded->json(), JSON_ALLOW_NUL, fault));
-  const WebhookPost made{.url = taken.webhook_url,
-                         .secret_file = taken.webhook_secret_file,
-                         .id = webhook_id(action.alert, step),
-                         .body = server_message("alert", now, {}, data)};
+  const WebhookPost made{
+      .url = to.url, .secret_file = to.secret_file, .id = std::move(id), .body = server_message(type, now, {}, data)};
   if (ways_.post(made, now)) return;
   webhook_told({.id = made.id, .target = {}, .fault = "too many webhooks wait already", .final = true}, now);
 }
@@ -188,36 +221,52 @@ std::vector<std::uint64_t> Escalations::acknowledge(const std::vector<std::uint6
       continue;
     }
     ended.insert(ended.end(), done->offsets.begin(), done->offsets.end());
-    for (std::size_t step = 0; step < alerts_.ladder().size(); ++step)
-      if (!alerts_.ladder()[step].webhook_url.empty()) ways_.cancel(webhook_id(done->offsets.front(), step));
-
-    Json data(json_object());
-    Json ids(json_array());
-    for (const std::uint64_t one : done->offsets) append(ids.get(), json_text(event_id(hub_.identity(), one)));
-    set_json(data.get(), "ids", std::move(ids));
-    set(data.get(), "by", by.user_name());
-    if (!note.empty()) set(data.get(), "note", note);
-    set(data.get(), "event_type", to_text(done->event->type));
-    set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(done->open_for_us)));
-    const std::string text = server_message("acknowledged", now, {}, data);
-    ways_.each_session([&](Session& session) {
-      if (&session != &by && session.look(*done->event)) session.tell(text);
-    });
-
-    Event event = make_event(EventType::notification_acknowledged);
-    event.source_component = "escalation";
-    event.source_user_id = by.user_name();
-    event.correlation_id = done->event->correlation_id;
-    event.data.add("alert", event_id(hub_.identity(), done->offsets.front()));
-    event.data.add("event", event_id(hub_.identity(), done->event->offset));
-    event.data.add("event_type", to_text(done->event->type));
-    event.data.add("by", by.user_name());
-    if (!note.empty()) event.data.add("note", note);
-    event.data.add_integer("occurrences", static_cast<std::int64_t>(done->occurrences));
-    event.data.add_integer("open_for_seconds", seconds(done->open_for_us));
-    hub_.emit(std::move(event), now);
+    tell_end(*done, {.by = &by, .note = note, .said = nullptr}, now);
   }
   return unknown;
+}
+
+// Whoever acknowledged it or, where nobody did, the event that said that it is over.
+void Escalations::set_reason(json_t* data, const Reason& why) const {
+  if (why.by == nullptr) {
+    set(data, "resolved_by", event_id(hub_.identity(), why.said->offset));
+    return;
+  }
+  set(data, "by", why.by->user_name());
+  if (!why.note.empty()) set(data, "note", why.note);
+}
+
+void Escalations::tell_end(const Alerts::Ended& alert, const Reason& why, Now now) {
+  post_end(alert, why, now);
+
+  Json data(json_object());
+  Json ids(json_array());
+  for (const std::uint64_t one : alert.offsets) append(ids.get(), json_text(event_id(hub_.identity(), one)));
+  set_json(data.get(), "ids", std::move(ids));
+  set_reason(data.get(), why);
+  set(data.get(), "event_type", to_text(alert.event->type));
+  set(data.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(alert.open_for_us)));
+  const std::string text = server_message("acknowledged", now, {}, data);
+  ways_.each_session([&](Session& session) {
+    if (&session != why.by && session.look(*alert.event)) session.tell(text);
+  });
+
+  Event event = make_event(EventType::notification_acknowledged);
+  event.source_component = "escalation";
+  event.correlation_id = alert.event->correlation_id;
+  event.data.add("alert", event_id(hub_.identity(), alert.offsets.front()));
+  event.data.add("event", event_id(hub_.identity(), alert.event->offset));
+  event.data.add("event_type", to_text(alert.event->type));
+  if (why.by != nullptr) {
+    event.source_user_id = why.by->user_name();
+    event.data.add("by", why.by->user_name());
+    if (!why.note.empty()) event.data.add("note", why.note);
+  } else {
+    event.data.add("resolved_by", event_id(hub_.identity(), why.said->offset));
+  }
+  event.data.add_integer("occurrences", static_cast<std::int64_t>(alert.occurrences));
+  event.data.add_integer("open_for_seconds", seconds(alert.open_for_us));
+  hub_.emit(std::move(event), now);
 }
 
 Json Escalations::statistics_json() const {
@@ -228,6 +277,7 @@ Json Escalations::statistics_json() const {
   set(o, "opened", counters.opened);
   set(o, "occurrences", counters.opened + counters.joined);
   set(o, "acknowledged", counters.acknowledged);
+  set(o, "resolved", counters.resolved);
   set(o, "expired", counters.expired);
   set(o, "given_up", counters.given_up);
   set(o, "pushed_out", counters.pushed_out);

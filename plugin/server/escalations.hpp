@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,8 @@ class Escalations : public Subscriber {
   struct Ways {
     std::function<void(const std::function<void(Session&)>&)> each_session;  // those that are admitted
     std::function<bool(WebhookPost, Now)> post;                              // false: no room
-    std::function<void(const std::string& id)> cancel;                       // a post that is no longer needed
+    // Of a post that is no longer needed. True: there was one, and its receiver has not been sent anything yet.
+    std::function<bool(const std::string& id)> cancel;
   };
 
   Escalations(Hub& hub, const Options& options, Ways ways, std::function<double()> random);
@@ -58,15 +60,31 @@ class Escalations : public Subscriber {
   [[nodiscard]] std::size_t open() const noexcept { return alerts_.open(); }
 
  private:
+  // What ended an alert: a user, or an event that says that its condition is over.
+  struct Reason {
+    Session* by = nullptr;  // knows it already
+    std::string_view note;
+    EventRef said;
+  };
+  struct Resolved {
+    Alerts::Ended alert;
+    EventRef said;
+  };
+
   [[nodiscard]] EventForms forms_of(const EventRef& event, Now now);
   void perform(const Alerts::Action& action, Now now);
   void notify(const Alerts::Action& action, std::size_t step, std::uint64_t clients, Now now);
   void post(const Alerts::Action& action, std::size_t step, Now now);
+  void post_end(const Alerts::Ended& alert, const Reason& why, Now now);
+  void post(std::string_view type, std::string id, const Alerts::Posted& to, Json data, const EventRef& kept, Now now);
+  void tell_end(const Alerts::Ended& alert, const Reason& why, Now now);
+  void set_reason(json_t* data, const Reason& why) const;
   [[nodiscard]] std::string webhook_id(std::uint64_t alert, std::size_t step) const;
 
   Hub& hub_;
   Ways ways_;
   Alerts alerts_;
+  std::list<Resolved> resolved_;  // and not told yet: that comes after the event that said so has come to everybody
   std::string told_statistics_;
   std::int64_t statistics_due_us_ = 0;
 };

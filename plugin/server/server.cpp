@@ -66,7 +66,7 @@ Server::Server(const ServerTools& tools, const Options& options, const std::stri
       escalations_(tools.hub, options,
                    {.each_session = [this](const auto& visit) { each_session(visit); },
                     .post = [this](WebhookPost post, Now now) { return webhooks_.post(std::move(post), now); },
-                    .cancel = [this](const std::string& id) { webhooks_.cancel(id); }},
+                    .cancel = [this](const std::string& id) { return webhooks_.cancel(id); }},
                    random_share),
       publishing_(tools.hub, roles_, options.publish),
       publish_turns_(loop_, tools.hub.faults()),

@@ -90,6 +90,7 @@ void write_alerts(MetricsText& text, const Alerts::Counters& alerts, std::size_t
   counter(text, "alerts_opened", "Alerts that began.", alerts.opened);
   text.family(Kind::counter, "alerts_ended", "Alerts that ended, by how.");
   text.sample(alerts.acknowledged, {{"how", "acknowledged"}});
+  text.sample(alerts.resolved, {{"how", "resolved"}});
   text.sample(alerts.expired, {{"how", "expired"}});
   text.sample(alerts.given_up, {{"how", "given_up"}});
   text.sample(alerts.pushed_out, {{"how", "pushed_out"}});

@@ -79,6 +79,7 @@ struct Webhooks::Delivery {
   Stage stage = Stage::waiting;
   bool hopeless = false;  // the URL or the id is no good
   bool done = false;      // settled for the last time
+  bool sent = false;      // the body, or a part of it, by any attempt
   std::uint32_t attempt = 0;
   std::int64_t due_us = 0;  // waiting: of the next attempt; else: the end of this one's time
 
@@ -144,7 +145,7 @@ int Webhooks::Delivery::write_head(lws* to, unsigned char** at, std::size_t room
 int Webhooks::Delivery::write_body(lws* to) {
   std::vector<unsigned char> bytes(LWS_PRE + post.body.size());
   std::memcpy(bytes.data() + LWS_PRE, post.body.data(), post.body.size());
-  body_sent = true;
+  body_sent = sent = true;
   lws_client_http_body_pending(to, 0);
   return lws_write(to, bytes.data() + LWS_PRE, post.body.size(), LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
 }
@@ -241,16 +242,19 @@ bool Webhooks::post(WebhookPost post, Now now) {
   return true;
 }
 
-void Webhooks::cancel(const std::string& id) {
+bool Webhooks::cancel(const std::string& id) {
+  bool unknown = false;
   std::erase_if(untold_, [&](const WebhookOutcome& outcome) { return outcome.id == id; });
   std::erase_if(deliveries_, [&](const std::unique_ptr<Delivery>& delivery) {
     if (delivery->post.id != id) return false;
     ++counters_.cancelled;
+    unknown = !delivery->sent;
     body_bytes_ -= delivery->post.body.size();
     delivery->drop();
     return true;
   });
   if (!stopped_) wake();
+  return unknown;
 }
 
 void Webhooks::stop() {

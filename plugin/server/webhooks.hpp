@@ -91,8 +91,9 @@ class Webhooks {
 
   // False: no room; counted.
   [[nodiscard]] bool post(WebhookPost post, Now now);
-  // Ends the delivery, and its attempt under way; nothing more is told of it.
-  void cancel(const std::string& id);
+  // Ends the delivery, and its attempt under way; nothing more is told of it. True: there was one, and no attempt has
+  // sent the body, so that its receiver cannot know of it.
+  bool cancel(const std::string& id);
   void stop();
 
   [[nodiscard]] const WebhookCounters& counters() const noexcept { return counters_; }

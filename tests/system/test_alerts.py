@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import unittest
 from datetime import datetime
 
 from client import Client, reconfigured
-from harness import TIME_FACTOR, HarnessError, Named, Zone, wait_until
+from harness import TIME_FACTOR, HarnessError, Named, Zone, free_port, wait_until
 from traffic import Asker, Post, Receiver
 
 ZONES = {"example.com": Zone("www A 192.0.2.1"), "rpz.malware": Zone("*.bad.test CNAME .")}
@@ -29,10 +30,11 @@ NEVER = {"initial": "1h", "max": "1h"}
 LATE_S = 1.5 * TIME_FACTOR  # what a busy machine may add to a time
 
 
-def alert_named(retry: dict, escalation=None, **options) -> Named:
+def alert_named(retry: dict, escalation=None, types=None, yaml=None, **options) -> Named:
     """A name below bad.test that is asked for is an alert of its own."""
-    yaml = {"auth": AUTH, "events": {"rpz": {"feeds": {"rpz.malware": "malware"}, "repeat_window": "0s"}},
-            "retry": retry, "escalation": ONCE if escalation is None else escalation}
+    events = {"rpz": {"feeds": {"rpz.malware": "malware"}, "repeat_window": "0s"}, "types": types or {}}
+    yaml = {"auth": AUTH, "events": events, "retry": retry, "escalation": ONCE if escalation is None else escalation,
+            **(yaml or {})}
     return Named(ZONES, options=POLICY, yaml=yaml, **options)
 
 
@@ -225,6 +227,56 @@ class AcknowledgementTest(unittest.TestCase):
             reconfigured(named, client, retry={"acknowledge": ["urgent"]})
             self.assertEqual(0, state(client)["open"])
             self.assertEqual([], client.request("acknowledge", {"ids": [asked]})["data"]["ids"])
+
+
+class RecoveryTest(unittest.TestCase):
+    RETRY = {"initial": "200ms", "factor": 1, "attempts": 100}
+
+    def test_what_recovers_asks_no_more_and_a_relapse_asks_again(self):
+        taken = socket.create_server(("127.0.0.1", port := free_port()))
+        self.addCleanup(taken.close)
+        yaml = {"server": {"listen": ["127.0.0.1:0", f"127.0.0.1:{port}"]}, "health": {"recovery": "1s"}}
+        with Receiver() as receiver, \
+                alert_named(self.RETRY, [{"after": "0s", "webhook": {"url": receiver.url()}}],
+                            types={"health_alert": {"priority": "critical"}}, yaml=yaml) as named, \
+                enter(named, "publisher") as publisher, enter(named, "viewer") as idle, \
+                enter(named, "admin", "health_alert", "custom_event", "notification_acknowledged") as admin:
+            def of_listener(**matching):
+                return admin.wait_event("health_alert", component="listener", **matching)
+
+            def posts(kind):
+                return [body["data"] for body in map(lambda post: json.loads(post.body), receiver.posts)
+                        if body["type"] == kind]
+
+            asked = of_listener(state="degraded", where=lambda event: attempt(event) == 3, timeout=20)["id"]
+            wait_until(lambda: posts("alert"), "the post of the alert")
+            taken.close()
+            over = of_listener(state="healthy", timeout=20)["id"]
+            for client in (idle, admin):
+                told = client.wait_message("acknowledged")["data"]
+                self.assertEqual(([asked], over, "health_alert"),
+                                 (told["ids"], told["resolved_by"], told["event_type"]))
+                self.assertNotIn("by", told)
+            event = admin.wait_event("notification_acknowledged")["data"]
+            self.assertEqual((asked, asked, over), tuple(event[key] for key in ("alert", "event", "resolved_by")))
+            wait_until(lambda: posts("alert_ended"), "the post of the end")
+            self.assertEqual([(asked, over, "degraded")],
+                             [(end["alert"], end["resolved_by"], end["event"]["data"]["state"])
+                              for end in posts("alert_ended")])
+            self.assertEqual((0, 1, 1), tuple(state(admin)[key] for key in ("open", "opened", "resolved")))
+
+            # While somebody's own alert is repeated five times, this one is no more; and he says himself when it is over.
+            seen = len(admin.of("health_alert"))
+            disk = {"type": "custom.disk", "priority": "critical", "data": {"path": "/srv", "state": "full"}}
+            own = [publisher.request("publish", disk)["data"]["id"]]
+            admin.wait_event("custom.disk", where=lambda event: attempt(event) == 6, timeout=20)
+            self.assertEqual(seen, len(admin.of("health_alert")))
+            over = publisher.request("publish", {"type": "custom.disk", "data": {"path": "/srv", "state": "resolved"}})
+            told = idle.wait_message("acknowledged", where=lambda m: m["data"]["event_type"] == "custom_event")["data"]
+            self.assertEqual((own, over["data"]["id"]), (told["ids"], told["resolved_by"]))
+            relapsed = publisher.request("publish", disk)["data"]["id"]
+            admin.wait_event("custom.disk", where=lambda event: event["id"] == relapsed and attempt(event) == 3)
+            self.assertEqual((1, 3, 2), tuple(state(admin)[key] for key in ("open", "opened", "resolved")))
 
 
 class LadderTest(unittest.TestCase):

@@ -211,6 +211,9 @@ class ForwardersTest(unittest.TestCase):
             stack.enter_context(second)
             named.forwarder_port = second.port
             self.configure(named, servers=[steady.name])
+            self.assertEqual("no longer probed", wait_state(client, first, "unknown")["why"])
+            gone = client.wait_event("health_alert", component=f"forwarder {first.name}", state="removed")
+            self.assertEqual(("normal", "unhealthy"), (gone["priority"], gone["data"]["before"]))
             wait_state(client, second, "up")
             # The one before is asked no more, even where it is there again.
             with Server(port=first.port) as again:

@@ -181,6 +181,90 @@ void the_ladder_is_climbed_until_somebody_acknowledges(void**) {
   assert_text(house.cancelled[0], house.posts[0].id);
 }
 
+std::uint64_t tell_health(House& house, const char* state) {
+  Event event = make_event(EventType::health_alert);
+  if (std::string_view(state) == "healthy") event.priority = Priority::normal;
+  event.data.add("component", "journal").add("state", state);
+  return house.hub.emit(std::move(event), house.now);
+}
+
+void a_recovery_ends_it_and_every_viewer_is_told(void**) {
+  EscalationStep hook = step(0s);
+  hook.webhook_url = "https://hooks.example/x";
+  hook.webhook_secret_file = "/etc/key";
+  Options options = repetitions(8);
+  options.escalation = {hook, step(1h, {"admin"})};
+  House house(options);
+  const auto viewer = watcher(house, "viewer-token");
+  Client idle(house, "operator-token");
+  (void)idle.read();
+  const auto admin = Client::admin(house);
+  admin->ask(R"({"type":"subscribe","data":{"event_types":["health_alert","notification_acknowledged"]}})");
+  const std::uint64_t offset = tell_health(house, "unhealthy");
+  const std::string id = event_id(house.hub.identity(), offset);
+  assert_int_equal(admin->read().size(), 1);
+  assert_int_equal(house.posts.size(), 1);
+
+  house.later(90 * kSecond);
+  assert_contains(admin->one(), "\"attempt\":2");
+  const std::uint64_t healthy = tell_health(house, "healthy");
+  assert_int_not_equal(house.escalations->due_us(), 0);
+  assert_true(house.escalations->due_us() <= house.now.mono_us);
+  const std::string by = "\"resolved_by\":\"" + event_id(house.hub.identity(), healthy) + "\"";
+  const auto texts = admin->read();
+  assert_int_equal(count(texts, "\"type\":\"acknowledged\""), 1);
+  assert_int_equal(count(texts, "\"type\":\"notification_acknowledged\""), 1);
+  assert_int_equal(count(texts, by), 2);
+  assert_int_equal(count(texts, "\"by\":"), 0);
+  for (Client* client : {viewer.get(), &idle}) {
+    const std::string text = client->one();
+    assert_contains(text, "\"type\":\"acknowledged\"");
+    assert_contains(text, "\"ids\":[\"" + id + "\"]");
+    assert_contains(text, by);
+    assert_contains(text, "\"event_type\":\"health_alert\"");
+    assert_contains(text, "\"open_for_seconds\":90");
+  }
+
+  // Whom the webhook told of it is told of the end.
+  assert_int_equal(house.posts.size(), 2);
+  assert_text(house.posts[1].url, hook.webhook_url);
+  assert_text(house.posts[1].secret_file, hook.webhook_secret_file);
+  assert_text(house.posts[1].id, id + ".1.end");
+  assert_contains(house.posts[1].body, "\"type\":\"alert_ended\"");
+  assert_contains(house.posts[1].body, "\"alert\":\"" + id + "\"");
+  assert_contains(house.posts[1].body, by);
+  assert_contains(house.posts[1].body, "\"state\":\"unhealthy\"");
+
+  house.later(10'000 * kSecond);
+  for (Client* client : {viewer.get(), &idle, admin.get()}) assert_int_equal(client->read().size(), 0);
+  tell_health(house, "healthy");
+  assert_int_equal(admin->read().size(), 1);
+  assert_contains(idle.ask(acknowledge(house, offset)), "nothing that waits");
+  assert_int_equal(json_integer_value(json_object_get(house.escalations->statistics_json().get(), "resolved")), 1);
+
+  tell_health(house, "unhealthy");
+  (void)admin->read();
+  assert_int_equal(house.posts.size(), 3);
+}
+
+void a_receiver_that_knows_of_no_alert_is_not_told_of_its_end(void**) {
+  EscalationStep hook = step(0s);
+  hook.webhook_url = "https://hooks.example/x";
+  House house(ladder({hook}));
+  Client admin(house, house.admin_token);
+  (void)admin.read();
+  for (const bool sent : {false, true}) {
+    const std::uint64_t offset = house.emit(EventType::security_alert);
+    (void)admin.read();
+    if (!sent) house.unsent.insert(house.posts.back().id);
+    (void)admin.ask(acknowledge(house, offset, "seen"));
+    assert_int_equal(house.posts.size(), sent ? 3 : 1);
+  }
+  assert_contains(house.posts.back().body, "\"type\":\"alert_ended\"");
+  assert_contains(house.posts.back().body, "\"by\":\"admin\"");
+  assert_contains(house.posts.back().body, "\"note\":\"seen\"");
+}
+
 void an_admins_alert_is_for_admins_alone(void**) {
   Options options = ladder({step(0s, {"operator"})});
   options.events.types[EventType::config_change] = {.priority = Priority::critical, .severity = {}, .audience = {}};
@@ -257,6 +341,8 @@ int main() {
       cmocka_unit_test(faulty_acknowledgements_are_answered),
       cmocka_unit_test(a_client_that_comes_back_is_asked_again),
       cmocka_unit_test(the_ladder_is_climbed_until_somebody_acknowledges),
+      cmocka_unit_test(a_recovery_ends_it_and_every_viewer_is_told),
+      cmocka_unit_test(a_receiver_that_knows_of_no_alert_is_not_told_of_its_end),
       cmocka_unit_test(an_admins_alert_is_for_admins_alone),
       cmocka_unit_test(the_outcome_of_a_webhook_is_an_event),
       cmocka_unit_test(statistics_are_told_when_there_is_something_new),

@@ -136,6 +136,27 @@ void updates_come_on_change_and_at_the_interval(void**) {
   assert_int_equal(h.updates.size(), 5);
 }
 
+void what_is_taken_away_while_it_fails_is_told(void**) {
+  House h;
+  h.stay(unhealthy, 1, "dead");
+  h.health.report("other", healthy, "", h.now);
+  h.health.forget("other");
+  h.health.forget("part");
+  h.health.tick(h.now);
+  assert_int_equal(h.alerts.size(), 2);
+  assert_text(h.last("component"), "part");
+  assert_text(h.last("state"), "removed");
+  assert_text(h.last("before"), "unhealthy");
+  assert_true(h.alerts.back()->priority == Priority::normal && h.alerts.back()->severity == Severity::info);
+  // Back at once, it is told in the order of what happened.
+  h.stay(unhealthy, 1, "dead");
+  h.health.forget("part");
+  h.stay(unhealthy, 1, "dead");
+  assert_int_equal(h.alerts.size(), 5);
+  assert_text(h.alerts[3]->data.find("state").text(), "removed");
+  assert_text(h.last("state"), "unhealthy");
+}
+
 void what_is_only_looked_at_keeps_nobody_from_being_ready(void**) {
   House h;
   h.health.report("forwarder 192.0.2.1", unhealthy, "dead", h.now);
@@ -293,6 +314,7 @@ int main() {
       cmocka_unit_test(half_a_recovery_is_told_as_such),
       cmocka_unit_test(flapping_is_no_storm),
       cmocka_unit_test(updates_come_on_change_and_at_the_interval),
+      cmocka_unit_test(what_is_taken_away_while_it_fails_is_told),
       cmocka_unit_test(what_is_only_looked_at_keeps_nobody_from_being_ready),
       cmocka_unit_test(a_threshold_has_two_bounds_and_a_time),
       cmocka_unit_test(a_rate_is_held_against_what_is_usual),

@@ -8,6 +8,7 @@
 #include <deque>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "harness.hpp"
@@ -69,6 +70,7 @@ struct House {
   std::vector<Session*> sessions;
   std::vector<WebhookPost> posts;
   std::vector<std::string> cancelled;
+  std::set<std::string> unsent;  // posts whose receivers have not been sent anything
   std::unique_ptr<SessionShared> shared;
 
   explicit House(Options wanted = {}) : options(std::move(wanted)) {
@@ -104,7 +106,11 @@ struct House {
                                 posts.push_back(std::move(post));
                                 return true;
                               },
-                          .cancel = [this](const std::string& id) { cancelled.push_back(id); }},
+                          .cancel =
+                              [this](const std::string& id) {
+                                cancelled.push_back(id);
+                                return unsent.contains(id);
+                              }},
         [] { return 0.5; });
     publishing = std::make_unique<Publishing>(hub, *roles, options.publish);
     shared = std::make_unique<SessionShared>(

@@ -735,11 +735,22 @@ void what_is_cancelled_is_not_told(void**) {
   assert_true(house.post(receiver.url(), "cancelled"));
   assert_true(house.until([&] { return receiver.connections() == 1; }));
   house.webhooks->cancel("cancelled");
-  house.webhooks->cancel("never heard of");
+  assert_false(house.webhooks->cancel("never heard of"));
+  assert_true(house.post("http://127.0.0.1:1/", "never sent"));
+  assert_true(house.webhooks->cancel("never sent"));
   assert_true(house.post(receiver.url(), "other"));
   assert_text(house.next().id, "other");
-  assert_int_equal(house.webhooks->counters().cancelled, 1);
+  assert_int_equal(house.webhooks->counters().cancelled, 2);
   assert_int_equal(house.outcomes.size(), 1);
+  assert_true(house.end());
+}
+
+void who_was_sent_the_body_may_know_it(void**) {
+  House house(5);
+  Receiver receiver({status(500)});
+  assert_true(house.post(receiver.url(), "refused"));
+  (void)house.next();
+  assert_false(house.webhooks->cancel("refused"));
   assert_true(house.end());
 }
 
@@ -870,6 +881,7 @@ int main() {
       cmocka_unit_test(a_lookup_that_hangs_holds_nobody_up),
       cmocka_unit_test(no_route_is_a_fault_and_leaves_the_loop_closable),
       cmocka_unit_test(what_is_cancelled_is_not_told),
+      cmocka_unit_test(who_was_sent_the_body_may_know_it),
       cmocka_unit_test(who_is_told_may_do_anything),
       cmocka_unit_test(the_end_tells_nothing_more),
       cmocka_unit_test(nothing_secret_is_told),

@@ -28,7 +28,7 @@ const NAMED_BY = ['client', 'zone', 'policy_zone', 'rule', 'qname', 'domain', 'n
 
 export const alerts = signal<ReadonlyMap<string, Alert>>(new Map());
 export const openAlerts = computed(() => alerts.value.size);
-export const ended = signal<Values[]>([]); // acknowledgements, the newest first
+export const ended = signal<Values[]>([]); // acknowledgements and recoveries, the newest first
 
 function keyOf(event: BindcastEvent): string {
   return JSON.stringify([event.type, event.metadata?.view, ...NAMED_BY.map((name) => event.data[name])]);
@@ -168,7 +168,8 @@ export function watchServer(types: string[]): void {
   onMessage((message) => {
     if (message.type !== 'acknowledged' || message.data === undefined) return;
     end(message.data['ids']);
-    ended.value = [message.data, ...ended.value].slice(0, 100);
+    const recovered = message.data['resolved_by'] !== undefined;
+    ended.value = [recovered ? { ...message.data, by: 'nobody', note: 'It recovered.' } : message.data, ...ended.value].slice(0, 100);
   });
   effect(() => {
     if (state.value.name !== 'live') return;

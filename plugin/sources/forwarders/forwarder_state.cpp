@@ -111,6 +111,11 @@ ForwarderChange ForwarderTrack::tell(Judgement judgement, Now now) {
   return change;
 }
 
+std::optional<ForwarderChange> ForwarderTrack::end(Now now) {
+  if (told_ == ForwarderState::unknown || told_ == ForwarderState::up) return std::nullopt;
+  return tell({.state = ForwarderState::unknown, .since_wall_us = now.wall_us, .why = "no longer probed"}, now);
+}
+
 std::size_t ForwarderTrack::probes_in_window() const noexcept {
   return static_cast<std::size_t>(std::min<std::uint64_t>(probes_, kLossProbes));
 }

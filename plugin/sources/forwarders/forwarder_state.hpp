@@ -61,6 +61,8 @@ class ForwarderTrack {
   explicit ForwarderTrack(Now now) : changed_us_(now.mono_us) {}
 
   std::optional<ForwarderChange> take(const ProbeOutcome& outcome, const ForwarderLimits& limits, Now now);
+  // It is probed no more. Of one that was up, or never known, there is nothing to tell.
+  std::optional<ForwarderChange> end(Now now);
 
   [[nodiscard]] ForwarderState state() const noexcept { return told_; }
   [[nodiscard]] const std::string& why() const noexcept { return why_; }

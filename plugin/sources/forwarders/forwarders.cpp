@@ -115,8 +115,11 @@ void Forwarders::probe_what_is_configured(Now now) {
       servers_.back()->begin_us = now.mono_us + random_up_to(spread_us);
     }
   }
-  for (const auto& gone : before)
-    if (gone) tools_.health.forget(component_of(gone->of));
+  for (const auto& gone : before) {
+    if (!gone) continue;
+    if (const auto change = gone->track.end(now)) tell_change(*gone, *change, now);
+    tools_.health.forget(component_of(gone->of));
+  }
   if (not_probed_tls_ != 0 && not_probed_tls_ != tls_before)
     tools_.log(LogLevel::warning,
                std::to_string(not_probed_tls_) +
@@ -200,8 +203,9 @@ void Forwarders::tell_check(const Server& server, const ProbeResult& result, Now
 void Forwarders::tell_change(const Server& server, const ForwarderChange& change, Now now) {
   Event event = make_event(EventType::forwarder_status_change);
   event.severity = severity_of(change.after);
-  // At every start each is found to be up.
-  if (change.before == ForwarderState::unknown && change.after == ForwarderState::up) event.priority = Priority::normal;
+  // At every start each is found to be up, and one that is taken away is no one's concern.
+  const bool found = change.before == ForwarderState::unknown && change.after == ForwarderState::up;
+  if (found || change.after == ForwarderState::unknown) event.priority = Priority::normal;
   add_server(event, server.of);
   event.data.add("before", state_name(change.before));
   event.data.add("after", state_name(change.after));
@@ -210,7 +214,7 @@ void Forwarders::tell_change(const Server& server, const ForwarderChange& change
   event.data.add("since", since);
   event.data.add_real("lasted_seconds", static_cast<double>(change.lasted_us) / 1e6);
   event.data.add("why", change.why);
-  tools_.log(change.after == ForwarderState::up ? LogLevel::info : LogLevel::warning,
+  tools_.log(event.severity == Severity::info ? LogLevel::info : LogLevel::warning,
              "forwarder " + server.of.server + " is " + std::string(state_name(change.after)) + ": " + change.why);
   tools_.hub.emit(std::move(event), now);
 }
