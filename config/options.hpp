@@ -331,6 +331,7 @@ struct HealthOptions {
   std::uint32_t queue_depth = 80;   // percent; of this and the next ones, 0: no such alert
   std::uint32_t capture_drops = 1;  // a second
   Microseconds loop_lag = std::chrono::milliseconds(250);
+  Microseconds latency = std::chrono::milliseconds(500);
   std::uint32_t query_rate = 20;  // percent of the usual
   friend bool operator==(const HealthOptions&, const HealthOptions&) = default;
 };

@@ -151,6 +151,10 @@ void add_health(Table<Options>& table) {
   table.push_back(Make::duration(OPTION(health.loop_lag), "250ms", {0s, 1min},
                                  "Alert when Bindcast's own thread is busy for so long before it comes to what is new; "
                                  "cleared below half of it. 0s: never."));
+  table.push_back(Make::duration(OPTION(health.latency), "500ms", {0s, 1600ms},
+                                 "Alert when half of what named asks other servers is answered no sooner, or never; "
+                                 "cleared below half of it. By named's own counters (sources.named), which tell apart "
+                                 "10, 100, 500, 800 and 1600 ms. 0s: never."));
   table.push_back(Make::integer(OPTION(health.query_rate), "20", {0, 90, "percent"},
                                 "Alert when the queries a second fall below so much of what is usual; cleared above "
                                 "twice as much, or what is usual. 0: never."));

@@ -127,7 +127,7 @@ void Runtime::begin() {
   health_->configure(options->health);
   metrics_->add([this](MetricsText& text) { health_->write_metrics(text); });
   vitals_ = std::make_unique<Vitals>(hub_, *health_);
-  vitals_->configure(options->health);
+  vitals_->configure(*options);
   metrics_->add([this](MetricsText& text) { vitals_->write_metrics(text); });
   journal_ = std::make_unique<Journal>(hub_, options->journal, host_.state_dir, host_.log,
                                        [this](std::function<void()> work) { post(std::move(work)); });
@@ -140,7 +140,7 @@ void Runtime::begin() {
   announce_start(before);
   sources_ = std::make_unique<Sources>(
       SourceTools{&loop_, hub_, intake_, *health_, *metrics_, host_.log, host_,
-                  [this](double rate, std::int64_t us, Now when) { vitals_->take_query_rate(rate, us, when); }},
+                  [this](const HostLoad& load, Now when) { vitals_->take_host_load(load, when); }},
       *options, read_clock());
 
   uv_timer_start(
@@ -396,7 +396,7 @@ void Runtime::put_in_force(std::shared_ptr<const Options> options) {
   hub_.configure(*options);
   intake_.configure(*options);
   if (health_) health_->configure(options->health);
-  if (vitals_) vitals_->configure(options->health);
+  if (vitals_) vitals_->configure(*options);
   if (journal_) journal_->configure(options->journal);
   if (server_) server_->apply(*options);
   if (sources_) sources_->configure(*options, read_clock());

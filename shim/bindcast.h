@@ -279,7 +279,12 @@ enum bindcast_counter_group {
 	BINDCAST_CACHE, /* by name: "query_hits", "query_misses"… */
 	BINDCAST_CACHE_MEMORY,
 	BINDCAST_CACHE_NODES,
-	BINDCAST_RESOLVER,	   /* by name: "timeouts", "retries"… */
+	/*
+	 * By name: "retries"… Of the times in which other servers answered: "rtt_below_10_ms", "rtt_below_100_ms"… those in
+	 * less than so long, but no less than the next smaller one, "rtt_above_100_ms" those beyond the last, "timeouts" the
+	 * answers that did not come.
+	 */
+	BINDCAST_RESOLVER,
 	BINDCAST_RESOLVER_QUERIES, /* questions sent, by code: the type, or "other" */
 	BINDCAST_RESOLVER_ACTIVE   /* by name: "fetches"… */
 };

@@ -14,31 +14,39 @@ void Performance::configure(const HealthOptions& options) {
   };
   constexpr double kUs = 1e-6, kUsual = 100;
   const double lag = static_cast<double>(options.loop_lag.count()) * kUs;
+  const double latency = static_cast<double>(options.latency.count()) * kUs;
   watch(Measure::queue_depth, options.queue_depth, options.queue_depth / 2.0);
   watch(Measure::capture_drops, options.capture_drops, options.capture_drops / 2.0);
   watch(Measure::loop_lag, lag, lag / 2);
+  watch(Measure::latency, latency, latency / 2);
   watch(Measure::query_rate, options.query_rate, std::min(options.query_rate * 2.0, kUsual));
 }
 
 void Performance::take(Measure measure, double value, std::string_view reason, Now now) {
   const auto index = static_cast<std::size_t>(measure);
-  Watched& watched = watched_[index];
-  watched.value = value;
-  const Threshold::Change change = watched.threshold.take(value, now);
-  if (change == Threshold::Change::none) return;
-  const bool raised = change == Threshold::Change::raised;
-  const std::int64_t since_us = std::exchange(watched.raised_us, now.mono_us);
+  watched_[index].value = value;
+  if (watched_[index].threshold.take(value, now) != Threshold::Change::none) tell(index, reason, now);
+}
 
+void Performance::end(Measure measure, Now now) {
+  const auto index = static_cast<std::size_t>(measure);
+  if (watched_[index].threshold.end()) tell(index, "it is measured no more", now);
+}
+
+void Performance::tell(std::size_t measure, std::string_view reason, Now now) {
+  Watched& watched = watched_[measure];
+  const bool raised = watched.threshold.raised();
+  const std::int64_t since_us = std::exchange(watched.raised_us, now.mono_us);
   Event event = make_event(EventType::performance_alert);
   event.source_component = "health";
   if (!raised) {
     event.priority = Priority::normal;
     event.severity = Severity::info;
   }
-  event.data.add("component", kMeasureNames[index]);
+  event.data.add("component", kMeasureNames[measure]);
   event.data.add("state", raised ? "raised" : "cleared");
-  event.data.add_real("value", value);
-  event.data.add("unit", kMeasureUnits[index]);
+  event.data.add_real("value", watched.value);
+  event.data.add("unit", kMeasureUnits[measure]);
   if (const auto& bounds = watched.threshold.bounds())
     event.data.add_real("threshold", raised ? bounds->raise : bounds->clear);
   if (!reason.empty()) event.data.add("reason", reason);

@@ -1,6 +1,7 @@
 #include "plugin/health/threshold.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace bindcast {
 
@@ -22,6 +23,11 @@ Threshold::Change Threshold::take(double value, Now now) {
   return raised_ ? Change::raised : Change::cleared;
 }
 
+bool Threshold::end() noexcept {
+  crossed_us_ = 0;
+  return std::exchange(raised_, false);
+}
+
 std::optional<double> UsualRate::take(double rate, std::int64_t elapsed_us) {
   constexpr double kFarBelow = 0.5;
   const auto weight_in = [elapsed_us](std::int64_t span_us) {
@@ -38,6 +44,23 @@ std::optional<double> UsualRate::take(double rate, std::int64_t elapsed_us) {
   learned_us_ = std::min(learned_us_ + elapsed_us, kForgettingUs);
   usual_ += (rate - usual_) * weight_in(learned_us_);
   return share;
+}
+
+std::optional<double> MedianTime::take(const HostLoad::AnswerTimes& times) {
+  std::uint64_t all = 0;
+  for (const auto& [ms, count] : times) seen_[ms] += count;
+  for (const auto& entry : seen_) all += entry.second;
+  if (all < kFewest) return std::nullopt;
+  double before = 0, from_ms = 0;
+  const double half = static_cast<double>(all) / 2;
+  for (const auto& [ms, number] : std::exchange(seen_, {})) {
+    const auto count = static_cast<double>(number);
+    if (ms == HostLoad::kLate) break;
+    if (before + count > half) return from_ms + (ms - from_ms) * (half - before) / count;
+    before += count;
+    from_ms = ms;
+  }
+  return from_ms;
 }
 
 }  // namespace bindcast

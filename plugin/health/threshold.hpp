@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "plugin/clock.hpp"
+#include "plugin/host_load.hpp"
 
 namespace bindcast {
 
@@ -22,6 +23,8 @@ class Threshold {
   // None: it is never raised; one that was stays raised until the next take().
   void configure(std::optional<Bounds> bounds) { bounds_ = bounds; }
   Change take(double value, Now now);
+  // There are no more values: it is not raised any more. True: it was.
+  bool end() noexcept;
   [[nodiscard]] bool raised() const noexcept { return raised_; }
   [[nodiscard]] const std::optional<Bounds>& bounds() const noexcept { return bounds_; }
 
@@ -49,6 +52,19 @@ class UsualRate {
  private:
   double usual_ = 0, recent_ = 0;
   std::int64_t seen_us_ = 0, learned_us_ = 0, below_us_ = 0;
+};
+
+// The median of times that are known by their class alone. Pure.
+class MedianTime {
+ public:
+  static constexpr std::uint64_t kFewest = 20;  // so many are waited for
+
+  // In milliseconds, of all that came since the last one, or none while they are too few. In a class times are taken to
+  // be spread evenly; of what is late, no more is known than that it is.
+  std::optional<double> take(const HostLoad::AnswerTimes& times);
+
+ private:
+  HostLoad::AnswerTimes seen_;
 };
 
 }  // namespace bindcast

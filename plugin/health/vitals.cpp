@@ -22,6 +22,11 @@ std::string rounded(double value) {
 
 }  // namespace
 
+void Vitals::configure(const Options& options) {
+  performance_.configure(options.health);
+  host_counts_ = options.sources.named.enabled;
+}
+
 void Vitals::tick(const JournalReport& journal, const DeliveryLoad& load, Now now) {
   const std::int64_t elapsed_us = looked_us_ == 0 ? 0 : now.mono_us - looked_us_;
   looked_us_ = now.mono_us;
@@ -29,6 +34,8 @@ void Vitals::tick(const JournalReport& journal, const DeliveryLoad& load, Now no
   look_at_queues(journal, load, now);
   if (elapsed_us > 0) look_at_capture(static_cast<double>(elapsed_us) / 1e6, now);
   look_at_zone_watch(now);
+  if (!host_counts_)
+    for (const Measure measure : {Measure::query_rate, Measure::latency}) performance_.end(measure, now);
   performance_.take(Measure::loop_lag, static_cast<double>(load.loop_lag_us) / 1e6, "Bindcast's own thread is busy",
                     now);
 }
@@ -91,13 +98,15 @@ void Vitals::look_at_zone_watch(Now now) {
   cold_lost_ = lost;
 }
 
-// How many queries there are is known only while somebody wants to know of them.
-void Vitals::take_query_rate(double rate, std::int64_t elapsed_us, Now now) {
-  const std::optional<double> share = usual_.take(rate, elapsed_us);
-  if (!share) return;
-  performance_.take(Measure::query_rate, *share * kPercent,
-                    rounded(usual_.recent()) + " queries a second, where " + rounded(usual_.usual()) + " are usual",
-                    now);
+void Vitals::take_host_load(const HostLoad& load, Now now) {
+  if (const auto share = usual_.take(load.queries_per_second, load.elapsed_us))
+    performance_.take(Measure::query_rate, *share * kPercent,
+                      rounded(usual_.recent()) + " queries a second, where " + rounded(usual_.usual()) + " are usual",
+                      now);
+  if (const auto median_ms = upstream_.take(load.upstream))
+    performance_.take(Measure::latency, *median_ms / 1000,
+                      "half of the answers of other servers took " + rounded(*median_ms) + " ms or more, or never came",
+                      now);
 }
 
 }  // namespace bindcast

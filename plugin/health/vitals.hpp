@@ -1,5 +1,6 @@
 // Reads once a second the counters of those parts that do not report their health by themselves, and takes the measures
-// that have thresholds: journal, capture, zone watch, queues, the rate of queries. Loop thread only.
+// that have thresholds: journal, capture, zone watch, queues, the rate of queries, how fast other servers answer. Loop
+// thread only.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include "plugin/clock.hpp"
 #include "plugin/health/health.hpp"
 #include "plugin/health/performance.hpp"
+#include "plugin/host_load.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/journal/journal.hpp"
 
@@ -26,10 +28,9 @@ class Vitals {
 
   Vitals(Hub& hub, Health& health) : hub_(hub), health_(health), performance_(hub) {}
 
-  void configure(const HealthOptions& options) { performance_.configure(options); }
+  void configure(const Options& options);
   void tick(const JournalReport& journal, const DeliveryLoad& load, Now now);  // once a second
-  // What the host counted: queries a second, over the `elapsed_us` until now.
-  void take_query_rate(double rate, std::int64_t elapsed_us, Now now);
+  void take_host_load(const HostLoad& load, Now now);
   void write_metrics(MetricsText& text) const { performance_.write_metrics(text); }
 
  private:
@@ -42,6 +43,8 @@ class Vitals {
   Health& health_;
   Performance performance_;
   UsualRate usual_;
+  MedianTime upstream_;
+  bool host_counts_ = false;           // its counters are read
   std::int64_t looked_us_ = 0;         // monotonic; 0: never
   std::uint64_t journal_dropped_ = 0;  // when it was last well
   std::uint64_t capture_lost_ = 0, cold_lost_ = 0;

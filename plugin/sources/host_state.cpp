@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <set>
 #include <span>
@@ -191,6 +192,27 @@ void add_views(Fields& data, const std::vector<Counters>& parts, bool hit_ratio)
   if (views > shown) data.add_integer("views_left_out", as_integer(views - shown));
 }
 
+// "rtt_below_500_ms": 500; "rtt_above_1600_ms" and "timeouts": kLate. None: it is no class of times.
+std::optional<std::uint32_t> answer_class(std::string_view name) {
+  constexpr std::string_view below = "rtt_below_", unit = "_ms";
+  if (name == "timeouts" || name.starts_with("rtt_above_")) return HostLoad::kLate;
+  if (!name.starts_with(below) || !name.ends_with(unit)) return std::nullopt;
+  const std::string_view number = name.substr(below.size(), name.size() - below.size() - unit.size());
+  std::uint32_t ms = 0;
+  const auto [end, fault] = std::from_chars(number.data(), number.data() + number.size(), ms);
+  return fault == std::errc() && end == number.data() + number.size() ? std::optional(ms) : std::nullopt;
+}
+
+// All views'. The classes that did not grow are there too: they are the others' bounds.
+HostLoad::AnswerTimes answer_times(Counters all, Counters grown) {
+  HostLoad::AnswerTimes times;
+  for (const HostCounter& counter : all)
+    if (const auto ms = answer_class(counter.name); ms && counter.group == CounterGroup::resolver) times[*ms] = 0;
+  for (const HostCounter& counter : over_views(grown, CounterGroup::resolver))
+    if (const auto ms = answer_class(counter.name)) times[*ms] += counter.value;
+  return times;
+}
+
 Counters server_part(const std::vector<Counters>& parts) {
   return !parts.empty() && parts.front().front().view.empty() ? parts.front() : Counters{};
 }
@@ -235,8 +257,8 @@ std::vector<HostCounter> growth(const HostReading& before, const HostReading& af
   return grown;
 }
 
-HostState::HostState(Hub& hub, const HostInfo& host, Metrics& metrics, Rate rate)
-    : hub_(hub), host_(host), rate_(std::move(rate)) {
+HostState::HostState(Hub& hub, const HostInfo& host, Metrics& metrics, Told told)
+    : hub_(hub), host_(host), told_(std::move(told)) {
   metrics.add([this](MetricsText& text) { write_metrics(text); });
 }
 
@@ -267,7 +289,10 @@ void HostState::take(HostReading&& reading, Now now) {
   emit_status(&grown, seconds, now);
   emit_query_stats(grown, seconds, now);
   const std::uint64_t queries = sum(of_group(server_part(by_view(grown)), CounterGroup::queries));
-  rate_(static_cast<double>(queries) / seconds, last_->taken_us - before->taken_us, now);
+  told_({.elapsed_us = last_->taken_us - before->taken_us,
+         .queries_per_second = static_cast<double>(queries) / seconds,
+         .upstream = answer_times(last_->counters, grown)},
+        now);
 }
 
 void HostState::emit_status(const std::vector<HostCounter>* grown, double seconds, Now now) {

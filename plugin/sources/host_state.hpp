@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "plugin/host_info.hpp"
+#include "plugin/host_load.hpp"
 #include "plugin/metrics/metrics.hpp"
 #include "plugin/sources/source.hpp"
 
@@ -67,10 +68,10 @@ struct HostReading {
 
 class HostState final : public Source {
  public:
-  // Told the queries a second, over the microseconds until now, with each reading but the first.
-  using Rate = std::function<void(double per_second, std::int64_t elapsed_us, Now now)>;
+  // Called with each reading but the first.
+  using Told = std::function<void(const HostLoad& load, Now now)>;
 
-  HostState(Hub& hub, const HostInfo& host, Metrics& metrics, Rate rate);
+  HostState(Hub& hub, const HostInfo& host, Metrics& metrics, Told told);
   void configure(const Options& options, Now now) override;
   void tick(Now now) override;
   void end() override { enabled_ = false; }
@@ -84,7 +85,7 @@ class HostState final : public Source {
 
   Hub& hub_;
   const HostInfo& host_;
-  Rate rate_;
+  Told told_;
   bool enabled_ = false;
   std::int64_t interval_us_ = 0;
   std::int64_t due_us_ = 0;

@@ -9,7 +9,7 @@
 namespace bindcast {
 
 Sources::Sources(const SourceTools& tools, const Options& options, Now now) : faults_(tools.hub.faults()) {
-  auto host_state = std::make_unique<HostState>(tools.hub, tools.host, tools.metrics, tools.query_rate);
+  auto host_state = std::make_unique<HostState>(tools.hub, tools.host, tools.metrics, tools.host_load);
   host_state_ = host_state.get();
   all_.push_back(std::move(host_state));
   all_.push_back(std::make_unique<Forwarders>(tools));

@@ -27,7 +27,7 @@ struct SourceTools {
   Metrics& metrics;
   const Log& log;
   const HostInfo& host;
-  HostState::Rate query_rate = {};  // told what named counted
+  HostState::Told host_load = {};
 };
 
 class Sources {

@@ -165,7 +165,7 @@ sources:
     beaconing:       {enabled: false, intervals: 25, variation: 0.06, shortest: 6s, longest: 2h, clients: 4}
     infected_client: {enabled: false, window: 11m, hits: 21}
 health: {interval: 31s, recovery: 11s, disk_degraded: 94, disk_unhealthy: 98, hold: 12s, queue_depth: 79,
-         capture_drops: 2, loop_lag: 251ms, query_rate: 21}
+         capture_drops: 2, loop_lag: 251ms, latency: 501ms, query_rate: 21}
 )";
 
 void every_key_arrives(void**) {

@@ -20,6 +20,15 @@ JournalReport journal_in(JournalReport::State state) {
   return report;
 }
 
+// Of one second.
+HostLoad load_of(double queries_per_second, const HostLoad::AnswerTimes& upstream = {}) {
+  HostLoad load;
+  load.elapsed_us = kSecond;
+  load.queries_per_second = queries_per_second;
+  load.upstream = upstream;
+  return load;
+}
+
 struct House : Subscriber {
   Hub hub{StreamIdentity{.epoch = "e", .host = "ns1", .service = "named"}, Now{}};
   Health health{hub};
@@ -225,10 +234,66 @@ void a_rate_is_held_against_what_is_usual(void**) {
   for (int i = 0; i < 3600; ++i) assert_false(quiet.take(i % 100, kSecond).has_value());
 }
 
+void a_median_is_estimated_from_classes(void**) {
+  constexpr auto late = HostLoad::kLate;
+  const auto median = [](const HostLoad::AnswerTimes& times) { return MedianTime().take(times).value_or(-1); };
+  assert_true(median({{10, 19}, {100, 0}, {late, 0}}) < 0);  // too few
+  assert_true(median({{10, 20}, {100, 0}, {late, 0}}) == 5);
+  assert_true(median({{10, 10}, {100, 30}, {500, 0}, {late, 0}}) == 40);
+  assert_true(median({{10, 10}, {100, 0}, {500, 30}, {late, 0}}) > 200);
+  assert_true(median({{100, 10}, {500, 20}, {800, 25}, {1600, 0}, {late, 5}}) == 500);
+  assert_true(median({{100, 10}, {500, 10}, {1600, 0}, {late, 90}}) == 1600);
+  MedianTime slowly;
+  for (int i = 0; i < 19; ++i) assert_false(slowly.take({{10, 0}, {100, 1}}).has_value());
+  assert_true(slowly.take({{10, 0}, {100, 1}}) == 55.0);
+  assert_false(slowly.take({{10, 19}, {100, 0}}).has_value());  // each counts once
+}
+
+void slow_answers_of_other_servers_are_told(void**) {
+  House h;
+  Vitals vitals(h.hub, h.health);
+  Options options;
+  vitals.configure(options);
+  const auto stay = [&](std::uint64_t fast, std::uint64_t slow, std::uint64_t never, int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      h.pass(kSecond);
+      const HostLoad::AnswerTimes times{{10, fast}, {100, 0}, {500, 0}, {800, slow}, {HostLoad::kLate, never}};
+      vitals.take_host_load(load_of(1, times), h.now);
+      vitals.tick(journal_in(JournalReport::State::ok), {}, h.now);
+    }
+  };
+  stay(60, 20, 30, 60);
+  assert_int_equal(h.performance.size(), 0);
+  stay(40, 20, 30, 10);
+  assert_int_equal(h.performance.size(), 0);  // not for long enough
+  stay(40, 20, 30, 1);
+  assert_int_equal(h.performance.size(), 1);
+  const Fields& data = h.performance.back()->data;
+  assert_text(data.find("component").text(), "latency");
+  assert_text(data.find("state").text(), "raised");
+  assert_text(data.find("unit").text(), "seconds");
+  assert_true(data.find("value").real() >= 0.5 && data.find("value").real() < 0.6);
+  assert_true(data.find("threshold").real() == 0.5);
+  stay(0, 0, 0, 60);  // nothing is asked: nothing is known
+  assert_int_equal(h.performance.size(), 1);
+  stay(60, 20, 30, 11);
+  assert_text(h.performance.back()->data.find("state").text(), "cleared");
+
+  stay(0, 20, 30, 11);
+  assert_int_equal(h.performance.size(), 3);
+  options.sources.named.enabled = false;
+  vitals.configure(options);
+  vitals.tick(journal_in(JournalReport::State::ok), {}, h.now);
+  vitals.tick(journal_in(JournalReport::State::ok), {}, h.now);
+  assert_int_equal(h.performance.size(), 4);
+  assert_text(h.performance.back()->data.find("state").text(), "cleared");
+  assert_text(h.performance.back()->data.find("reason").text(), "it is measured no more");
+}
+
 void vitals_tell_what_the_counters_say(void**) {
   House h;
   Vitals vitals(h.hub, h.health);
-  vitals.configure({});
+  vitals.configure(Options{});
   JournalReport journal = journal_in(JournalReport::State::ok);
   DeliveryLoad load{.held_bytes = 0, .most_bytes = 100, .loop_lag_us = 0};
   const auto stay = [&](int seconds) {
@@ -289,11 +354,11 @@ void vitals_tell_what_the_counters_say(void**) {
 void a_fall_of_the_queries_is_told(void**) {
   House h;
   Vitals vitals(h.hub, h.health);
-  vitals.configure({});
+  vitals.configure(Options{});
   const auto stay = [&](std::uint64_t rate, int seconds) {
     for (int i = 0; i < seconds; ++i) {
       h.pass(kSecond);
-      vitals.take_query_rate(static_cast<double>(rate), kSecond, h.now);
+      vitals.take_host_load(load_of(static_cast<double>(rate)), h.now);
     }
   };
   stay(5000, 600);
@@ -318,6 +383,8 @@ int main() {
       cmocka_unit_test(what_is_only_looked_at_keeps_nobody_from_being_ready),
       cmocka_unit_test(a_threshold_has_two_bounds_and_a_time),
       cmocka_unit_test(a_rate_is_held_against_what_is_usual),
+      cmocka_unit_test(a_median_is_estimated_from_classes),
+      cmocka_unit_test(slow_answers_of_other_servers_are_told),
       cmocka_unit_test(vitals_tell_what_the_counters_say),
       cmocka_unit_test(a_fall_of_the_queries_is_told),
   };

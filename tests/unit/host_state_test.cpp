@@ -116,8 +116,8 @@ struct Fixture {
   Metrics metrics;
   int asked = 0;
   Options options;
-  double rate = -1;  // the last that was told
-  HostState state{hub, host, metrics, [this](double per_second, std::int64_t, Now) { rate = per_second; }};
+  HostLoad load;  // the last that was told
+  HostState state{hub, host, metrics, [this](const HostLoad& told, Now) { load = told; }};
 
   Fixture() {
     host.version = "9.18.1";
@@ -162,12 +162,33 @@ void two_readings_make_both_events(void**) {
           counter(kCache, "query_hits", 3, 3, "v"), counter(kCache, "query_misses", 1, 3, "v")},
          12);
   assert_int_equal(f.taker.got.size(), 3);
-  assert_true(f.rate == 2.0);
+  assert_true(f.load.queries_per_second == 2.0);
+  assert_int_equal(f.load.elapsed_us, 2'000'000);
   assert_contains(f.data(1), R"("qps":2.0,"qps_by_rcode":{"NOERROR":1.5,"REFUSED":0.5},"qps_by_type":{"A":2.0},)");
   assert_text(f.data(), R"({"interval_seconds":2.0,"queries":4,"responses":4,"qps":2.0,)"
                         R"("by_rcode":{"NOERROR":3,"REFUSED":1},"by_type":{"A":4},)"
                         R"("cache":{"query_hits":3,"query_misses":1},"cache_hit_ratio":0.75,)"
                         R"("views":[{"view":"v","cache":{"query_hits":3,"query_misses":1},"cache_hit_ratio":0.75}]})");
+}
+
+void answers_of_other_servers_are_told_by_their_time(void**) {
+  Fixture f;
+  const auto resolvers = [](std::uint64_t below_10, std::uint64_t below_100, std::uint64_t timeouts) {
+    std::vector<HostCounter> counters;
+    for (const char* view : {"one", "two"}) {
+      const std::uint64_t life = view[0] == 'o' ? 1 : 2;
+      counters.push_back(counter(CounterGroup::resolver, "rtt_below_10_ms", below_10, life, view));
+      counters.push_back(counter(CounterGroup::resolver, "rtt_below_100_ms", below_100, life, view));
+      counters.push_back(counter(CounterGroup::resolver, "rtt_below_500_ms", 4, life, view));
+      counters.push_back(counter(CounterGroup::resolver, "rtt_above_500_ms", 0, life, view));
+      counters.push_back(counter(CounterGroup::resolver, "timeouts", timeouts, life, view));
+      counters.push_back(counter(CounterGroup::resolver, "rtt_below_no_ms", below_10, life, view));
+    }
+    return counters;
+  };
+  f.take(resolvers(1, 1, 1), 0);
+  f.take(resolvers(3, 1, 6), 10);
+  assert_true(f.load.upstream == (HostLoad::AnswerTimes{{10, 4}, {100, 0}, {500, 0}, {HostLoad::kLate, 10}}));
 }
 
 void a_shared_cache_counts_once_in_the_sum(void**) {
@@ -249,6 +270,7 @@ int main() {
       cmocka_unit_test(a_view_that_takes_anothers_cache_grows_with_it),
       cmocka_unit_test(what_is_no_counter_is_left_out_and_counted),
       cmocka_unit_test(two_readings_make_both_events),
+      cmocka_unit_test(answers_of_other_servers_are_told_by_their_time),
       cmocka_unit_test(a_shared_cache_counts_once_in_the_sum),
       cmocka_unit_test(what_views_there_are_too_many_is_told),
       cmocka_unit_test(the_host_is_asked_each_interval),
