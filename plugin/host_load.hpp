@@ -1,9 +1,11 @@
-// How much the host had to do, by its own counters, between two readings of them. A plain value.
+// How much the host has to do, by its own counters. A plain value.
 #pragma once
 
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
+#include <string>
 
 namespace bindcast {
 
@@ -13,9 +15,15 @@ struct HostLoad {
   using AnswerTimes = std::map<std::uint32_t, std::uint64_t>;
   static constexpr std::uint32_t kLate = std::numeric_limits<std::uint32_t>::max();
 
-  std::int64_t elapsed_us = 0;
+  // Between the last two readings.
+  std::int64_t elapsed_us = 0;  // 0: there was but one, and the next three are empty
   double queries_per_second = 0;
+  std::optional<double> cache_hit_ratio;  // 0 to 1; none: the cache was not asked
   AnswerTimes upstream;
+  // At the last one.
+  std::optional<std::uint64_t> recursive_clients;
+  std::uint64_t recursive_clients_limit = 0;             // 0: none
+  std::map<std::string, std::uint64_t> memory_contexts;  // bytes in use
 };
 
 }  // namespace bindcast

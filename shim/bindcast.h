@@ -286,7 +286,9 @@ enum bindcast_counter_group {
 	 */
 	BINDCAST_RESOLVER,
 	BINDCAST_RESOLVER_QUERIES, /* questions sent, by code: the type, or "other" */
-	BINDCAST_RESOLVER_ACTIVE   /* by name: "fetches"… */
+	BINDCAST_RESOLVER_ACTIVE,  /* by name: "fetches"… */
+	/* Of the whole server, a gauge: bytes in use, by what for, but the caches' content: "main", "zones"… */
+	BINDCAST_MEMORY
 };
 
 struct bindcast_counter {

@@ -48,6 +48,8 @@ constexpr std::array<GroupInfo, kCounterGroups> kGroups{{
     {"resolver", Has::counters, true, "named_resolver_events", "event", "What the resolver counts."},
     {"resolver_by_type", Has::counters, true, "named_resolver_queries", "type", "Questions sent to other servers."},
     {"resolver_active", Has::gauges, true, "named_resolver_active", "what", "What the resolver has under way."},
+    {"memory_bytes", Has::gauges, false, "named_memory_bytes", "context", "Memory in use, but for the caches' own.",
+     "bytes"},
 }};
 
 const GroupInfo& info(CounterGroup group) {
@@ -165,11 +167,15 @@ void add_rates(Fields& data, std::string_view key, Counters counters, double sec
   data.end();
 }
 
-void add_hit_ratio(Fields& data, Counters cache) {
+// To four digits after the point. None: no client's question came that far.
+std::optional<double> hit_ratio_of(Counters cache) {
   const std::uint64_t hits = value_of(cache, "query_hits"), all = hits + value_of(cache, "query_misses");
-  if (all != 0)
-    data.add_real("cache_hit_ratio",
-                  std::round(static_cast<double>(hits) / static_cast<double>(all) * 10'000) / 10'000);
+  if (all == 0) return std::nullopt;
+  return std::round(static_cast<double>(hits) / static_cast<double>(all) * 10'000) / 10'000;
+}
+
+void add_hit_ratio(Fields& data, Counters cache) {
+  if (const auto ratio = hit_ratio_of(cache)) data.add_real("cache_hit_ratio", *ratio);
 }
 
 // The views' counters, each view an object of an array.
@@ -211,6 +217,22 @@ HostLoad::AnswerTimes answer_times(Counters all, Counters grown) {
   for (const HostCounter& counter : over_views(grown, CounterGroup::resolver))
     if (const auto ms = answer_class(counter.name)) times[*ms] += counter.value;
   return times;
+}
+
+// What is known of one moment alone.
+HostLoad load_at(Counters all) {
+  HostLoad load;
+  for (const HostCounter& counter : all) {
+    if (counter.group == CounterGroup::quotas && counter.name == "recursive_clients") {
+      load.recursive_clients = counter.value;
+      load.recursive_clients_limit = counter.limit;
+    } else if (counter.group == CounterGroup::memory) {
+      load.memory_contexts[counter.name] = counter.value;
+    }
+  }
+  if (const auto caches = over_views(all, CounterGroup::cache_memory); !caches.empty())
+    load.memory_contexts["caches"] = caches.front().value;
+  return load;
 }
 
 Counters server_part(const std::vector<Counters>& parts) {
@@ -280,19 +302,21 @@ void HostState::take(HostReading&& reading, Now now) {
   if (!enabled_) return;
   reading.complete();
   const std::optional<HostReading> before = std::exchange(last_, std::move(reading));
+  load_ = load_at(last_->counters);
   const double seconds = before ? static_cast<double>(last_->taken_us - before->taken_us) / 1e6 : 0;
   if (seconds <= 0) {
     emit_status(nullptr, 0, now);
     return;
   }
   const std::vector<HostCounter> grown = growth(*before, *last_);
+  const std::uint64_t queries = sum(of_group(server_part(by_view(grown)), CounterGroup::queries));
+  load_.elapsed_us = last_->taken_us - before->taken_us;
+  load_.queries_per_second = static_cast<double>(queries) / seconds;
+  load_.cache_hit_ratio = hit_ratio_of(over_views(grown, CounterGroup::cache));
+  load_.upstream = answer_times(last_->counters, grown);
   emit_status(&grown, seconds, now);
   emit_query_stats(grown, seconds, now);
-  const std::uint64_t queries = sum(of_group(server_part(by_view(grown)), CounterGroup::queries));
-  told_({.elapsed_us = last_->taken_us - before->taken_us,
-         .queries_per_second = static_cast<double>(queries) / seconds,
-         .upstream = answer_times(last_->counters, grown)},
-        now);
+  told_(load_, now);
 }
 
 void HostState::emit_status(const std::vector<HostCounter>* grown, double seconds, Now now) {

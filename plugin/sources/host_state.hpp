@@ -34,9 +34,10 @@ enum class CounterGroup : std::uint8_t {
   cache_nodes,
   resolver,
   resolver_queries,
-  resolver_active
+  resolver_active,
+  memory
 };
-inline constexpr std::size_t kCounterGroups = static_cast<std::size_t>(CounterGroup::resolver_active) + 1;
+inline constexpr std::size_t kCounterGroups = static_cast<std::size_t>(CounterGroup::memory) + 1;
 [[nodiscard]] bool belongs_to_view(CounterGroup group) noexcept;
 
 struct HostCounter {
@@ -77,6 +78,8 @@ class HostState final : public Source {
   void end() override { enabled_ = false; }
 
   void take(HostReading&& reading, Now now);
+  // As of the last reading; null: there is none, or nothing is asked.
+  [[nodiscard]] const HostLoad* load() const noexcept { return last_ ? &load_ : nullptr; }
 
  private:
   void emit_status(const std::vector<HostCounter>* grown, double seconds, Now now);
@@ -90,6 +93,7 @@ class HostState final : public Source {
   std::int64_t interval_us_ = 0;
   std::int64_t due_us_ = 0;
   std::optional<HostReading> last_;
+  HostLoad load_;
 };
 
 }  // namespace bindcast

@@ -16,7 +16,7 @@ Sources::Sources(const SourceTools& tools, const Options& options, Now now) : fa
   all_.push_back(std::make_unique<Analytics>(tools.hub, tools.intake, tools.metrics));
   all_.push_back(std::make_unique<Detectors>(tools));
   all_.push_back(std::make_unique<NamedLog>(tools));
-  all_.push_back(std::make_unique<SystemMetrics>(tools));
+  all_.push_back(std::make_unique<SystemMetrics>(tools, *host_state_));
   configure(options, now);
 }
 

@@ -23,7 +23,10 @@ extern isc_time_t named_g_boottime __attribute__((weak, visibility("default")));
 
 enum {
 	/* Counting the zones goes through all of them: it takes at most this part of the time. */
-	zones_share = 200
+	zones_share = 200,
+	/* named makes a memory context for each thousand zones, and gives each zone one of them at random. */
+	most_zones_asked = 4096,
+	most_contexts = 1024
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards both below */
@@ -34,6 +37,7 @@ static bool asked; /* a reading is on its way */
 static struct {
 	uint64_t due_ns; /* when the zones may be counted again */
 	uint64_t all, automatic;
+	uint64_t memory; /* in use by all of the contexts that zones have */
 } zones;
 
 /* ── Names ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -277,6 +281,8 @@ add_server(struct reading *reading, ns_server_t *context) {
 	add_quota(reading, "outgoing_transfers", &context->xfroutquota);
 	add_quota(reading, "updates", &context->updquota);
 	add(reading, "tcp_clients_high_water", value_of(stats, ns_statscounter_tcphighwater));
+	begin_group(reading, BINDCAST_MEMORY, context);
+	add(reading, "main", isc_mem_inuse(context->mctx));
 }
 
 /* ── Zones ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -298,6 +304,62 @@ find_manager(dns_view_t *view, void *closure) {
 	UNLOCK(&view->lock);
 }
 
+/* The contexts that zones have, each once. named's own, where one has that, is told by itself. */
+struct zone_contexts {
+	const isc_mem_t *main;
+	const isc_mem_t *seen[most_contexts]; /* only compared: a zone may be gone, and its context with it */
+	size_t count, asked;
+	uint64_t memory;
+};
+
+static bool
+is_known(const struct zone_contexts *contexts, const isc_mem_t *context) {
+	for (size_t i = 0; i < contexts->count; ++i) {
+		if (contexts->seen[i] == context) {
+			return true;
+		}
+	}
+	return context == contexts->main;
+}
+
+static isc_result_t
+take_context(dns_zone_t *zone, void *closure) {
+	struct zone_contexts *contexts = closure;
+	if (contexts->asked == most_zones_asked || contexts->count == most_contexts) {
+		return ISC_R_NOMORE;
+	}
+	isc_mem_t *context = dns_zone_getmctx(zone);
+	if (!is_known(contexts, context)) {
+		contexts->seen[contexts->count++] = context;
+		contexts->memory += isc_mem_inuse(context);
+	}
+	++contexts->asked;
+	return ISC_R_SUCCESS;
+}
+
+/* Not under the view's lock, which each query takes. */
+static void
+take_contexts(dns_view_t *view, void *closure) {
+	dns_zt_t *table = NULL;
+	LOCK(&view->lock);
+	if (view->zonetable != NULL) {
+		dns_zt_attach(view->zonetable, &table);
+	}
+	UNLOCK(&view->lock);
+	if (table != NULL) {
+		dns_zt_apply(table, isc_rwlocktype_read, true, NULL, take_context, closure);
+		dns_zt_detach(&table);
+	}
+}
+
+static uint64_t
+memory_of_zones(void) {
+	const ns_server_t *context = server_context();
+	struct zone_contexts contexts = { .main = context == NULL ? NULL : context->mctx };
+	server_each_view(take_contexts, &contexts);
+	return contexts.memory;
+}
+
 static void
 add_zones(struct reading *reading) {
 	dns_zonemgr_t *manager = NULL;
@@ -309,6 +371,7 @@ add_zones(struct reading *reading) {
 	if (now_ns >= zones.due_ns) {
 		zones.all = dns_zonemgr_getcount(manager, DNS_ZONESTATE_ANY);
 		zones.automatic = dns_zonemgr_getcount(manager, DNS_ZONESTATE_AUTOMATIC);
+		zones.memory = memory_of_zones();
 		zones.due_ns = now_ns + (monotonic_ns() - now_ns) * zones_share;
 	}
 	begin_group(reading, BINDCAST_ZONES, NULL);
@@ -316,6 +379,8 @@ add_zones(struct reading *reading) {
 	add(reading, "automatic", zones.automatic);
 	add(reading, "transfers_running", dns_zonemgr_getcount(manager, DNS_ZONESTATE_XFERRUNNING));
 	add(reading, "transfers_deferred", dns_zonemgr_getcount(manager, DNS_ZONESTATE_XFERDEFERRED));
+	begin_group(reading, BINDCAST_MEMORY, NULL);
+	add(reading, "zones", zones.memory);
 }
 
 /* ── Views ─────────────────────────────────────────────────────────────────────────────────────────────────────── */

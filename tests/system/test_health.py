@@ -31,7 +31,7 @@ def component(client: Client, name: str) -> dict:
 
 class MetricsTest(unittest.TestCase):
     def test_numbers_are_plausible_and_come_at_their_interval(self):
-        yaml = {"sources": {"metrics": {"interval": "1h"}}, "rate_limit": {"messages_per_minute": 10000}}
+        yaml = {"sources": {"metrics": {"interval": "1h"}, "named": {"interval": "1s"}}, "rate_limit": {"messages_per_minute": 10000}}
         with Named(ZONES, yaml=yaml) as named, Asker(named, "www.example.com", pause_s=0.02) as asker, Client(named) as client:
             client.subscribe_from_start(event_types=[*MEASURED, "config_change"])
             for kind in MEASURED:  # the first comes at the start, not after an hour
@@ -52,7 +52,14 @@ class MetricsTest(unittest.TestCase):
             self.assertLess(system["memory"]["available_bytes"], total)
             self.assertLess(abs(float(Path("/proc/loadavg").read_text().split()[0]) - system["load"]["load1"]), 2)
 
+            wait_until(lambda: client.of("system_metrics")[-1]["data"].get("dns", {}).get("queries_per_second", 0) > 1,
+                       "named's own counters to have been read twice", timeout=30)
+            self.assertEqual((0, 1000), tuple(client.of("system_metrics")[-1]["data"]["dns"][key] for key in (
+                "recursive_clients", "recursive_clients_limit")))
             process = client.of("resource_usage")[-1]["data"]
+            memory = process["memory_contexts"]
+            self.assertEqual({"main", "zones", "caches"}, set(memory))
+            self.assertTrue(all(0 < used < process["resident_bytes"] for used in memory.values()), memory)
             kib = named.memory_kib()
             self.assertAlmostEqual(kib, process["resident_bytes"] / 1024, delta=kib / 5)
             self.assertLessEqual(process["resident_bytes"], process["resident_peak_bytes"] * 1.01)

@@ -171,6 +171,36 @@ void two_readings_make_both_events(void**) {
                         R"("views":[{"view":"v","cache":{"query_hits":3,"query_misses":1},"cache_hit_ratio":0.75}]})");
 }
 
+void the_load_is_known_until_nothing_is_asked_any_more(void**) {
+  Fixture f;
+  assert_true(f.state.load() == nullptr);
+  const auto reading_of = [](std::uint64_t hits, std::uint64_t clients) {
+    HostCounter quota = counter(CounterGroup::quotas, "recursive_clients", clients);
+    quota.limit = 1000;
+    return std::vector{quota,
+                       counter(CounterGroup::memory, "main", 5000),
+                       counter(CounterGroup::memory, "zones", 300),
+                       counter(kCache, "query_hits", hits, 3, "v"),
+                       counter(kCache, "query_misses", 1, 3, "v"),
+                       counter(CounterGroup::cache_memory, "", 40, 4, "v"),
+                       counter(CounterGroup::cache_memory, "", 40, 4, "w"),
+                       counter(CounterGroup::cache_memory, "", 2, 5, "x")};
+  };
+  f.take(reading_of(0, 5), 10);
+  assert_int_equal(*f.state.load()->recursive_clients, 5);
+  assert_int_equal(f.state.load()->recursive_clients_limit, 1000);
+  assert_int_equal(f.state.load()->elapsed_us, 0);
+  assert_true(f.state.load()->memory_contexts ==
+              (std::map<std::string, std::uint64_t>{{"caches", 42}, {"main", 5000}, {"zones", 300}}));
+  assert_contains(f.data(), R"("memory_bytes":{"main":5000,"zones":300})");
+  f.take(reading_of(3, 0), 12);
+  assert_int_equal(*f.state.load()->recursive_clients, 0);
+  assert_true(f.state.load()->cache_hit_ratio == 1.0);
+  f.options.sources.named.enabled = false;
+  f.state.configure(f.options, at(13));
+  assert_true(f.state.load() == nullptr);
+}
+
 void answers_of_other_servers_are_told_by_their_time(void**) {
   Fixture f;
   const auto resolvers = [](std::uint64_t below_10, std::uint64_t below_100, std::uint64_t timeouts) {
@@ -270,6 +300,7 @@ int main() {
       cmocka_unit_test(a_view_that_takes_anothers_cache_grows_with_it),
       cmocka_unit_test(what_is_no_counter_is_left_out_and_counted),
       cmocka_unit_test(two_readings_make_both_events),
+      cmocka_unit_test(the_load_is_known_until_nothing_is_asked_any_more),
       cmocka_unit_test(answers_of_other_servers_are_told_by_their_time),
       cmocka_unit_test(a_shared_cache_counts_once_in_the_sum),
       cmocka_unit_test(what_views_there_are_too_many_is_told),

@@ -59,6 +59,32 @@ SystemReading first_reading() {
   return reading;
 }
 
+void what_the_host_counts_joins_what_the_machine_says(void**) {
+  const SystemReading first = first_reading();
+  HostLoad load;
+  load.recursive_clients = 7;
+  load.recursive_clients_limit = 1000;
+  load.memory_contexts = {{"main", 5000}, {"caches", 900}};
+  const auto of = [&](const HostLoad* host) { return SystemReadings{.before = nullptr, .now = first, .host = host}; };
+  const Event early = system_metrics_event(of(&load), {});
+  assert_int_equal(early.data.find("dns.recursive_clients").integer(), 7);
+  assert_int_equal(early.data.find("dns.recursive_clients_limit").integer(), 1000);
+  for (const char* absent : {"dns.queries_per_second", "dns.cache_hit_ratio"})
+    assert_false(bool(early.data.find(absent)));
+  load.elapsed_us = 10'000'000;
+  load.queries_per_second = 12.34567;
+  load.cache_hit_ratio = 0.75;
+  const Event later = system_metrics_event(of(&load), {});
+  assert_true(later.data.find("dns.queries_per_second").real() == 12.346);
+  assert_true(later.data.find("dns.cache_hit_ratio").real() == 0.75);
+
+  const Event process = resource_usage_event(of(&load));
+  assert_int_equal(process.data.find("memory_contexts.main").integer(), 5000);
+  assert_int_equal(process.data.find("memory_contexts.caches").integer(), 900);
+  assert_false(bool(system_metrics_event(of(nullptr), {}).data.find("dns")));
+  assert_false(bool(resource_usage_event(of(nullptr)).data.find("memory_contexts")));
+}
+
 void rates_are_differences_and_the_first_has_none(void**) {
   const SystemReading first = first_reading();
   const SystemReading next = second_reading(first);
@@ -138,6 +164,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(cpu_ticks_are_read),
       cmocka_unit_test(numbers_are_found_by_their_label),
+      cmocka_unit_test(what_the_host_counts_joins_what_the_machine_says),
       cmocka_unit_test(rates_are_differences_and_the_first_has_none),
       cmocka_unit_test(counters_that_begin_anew_make_no_rates),
       cmocka_unit_test(this_machine_is_read),

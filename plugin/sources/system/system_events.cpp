@@ -1,6 +1,7 @@
 #include "plugin/sources/system/system_events.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 namespace bindcast {
@@ -66,6 +67,24 @@ void add_memory(Fields& data, const SystemReading& now) {
   }
   add(data, "swap_total_bytes", now.swap_bytes);
   add(data, "swap_used_bytes", more(now.swap_free_bytes, now.swap_bytes));
+  data.end();
+}
+
+// named's part in it.
+void add_dns(Fields& data, const HostLoad* host) {
+  if (host == nullptr) return;
+  data.begin_object("dns");
+  if (host->elapsed_us > 0) data.add_real("queries_per_second", std::round(host->queries_per_second * 1000) / 1000);
+  if (host->cache_hit_ratio) data.add_real("cache_hit_ratio", *host->cache_hit_ratio);
+  if (host->recursive_clients) add(data, "recursive_clients", *host->recursive_clients);
+  if (host->recursive_clients_limit != 0) add(data, "recursive_clients_limit", host->recursive_clients_limit);
+  data.end();
+}
+
+void add_memory_contexts(Fields& data, const HostLoad* host) {
+  if (host == nullptr || host->memory_contexts.empty()) return;
+  data.begin_object("memory_contexts");
+  for (const auto& [context, bytes] : host->memory_contexts) add(data, context, bytes);
   data.end();
 }
 
@@ -164,6 +183,7 @@ Event system_metrics_event(const SystemReadings& of, const std::vector<FileSyste
     add(data, "transmit_bytes_per_second", sum.transmit_rates->bytes);
     data.end();
   }
+  add_dns(data, of.host);
   data.add_integer("uptime_seconds", of.now.uptime_seconds);
   add_interval(data, of);
   return event;
@@ -184,6 +204,7 @@ Event resource_usage_event(const SystemReadings& of) {
   data.end();
   if (now.resident_bytes) add(data, "resident_bytes", *now.resident_bytes);
   add(data, "resident_peak_bytes", now.resident_peak_bytes);
+  add_memory_contexts(data, of.host);
   if (now.threads) add(data, "threads", *now.threads);
   if (now.descriptors) add(data, "descriptors", *now.descriptors);
   if (now.descriptor_limit != 0) add(data, "descriptor_limit", now.descriptor_limit);

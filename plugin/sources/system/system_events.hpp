@@ -8,15 +8,16 @@
 #include <vector>
 
 #include "events/event.hpp"
+#include "plugin/host_load.hpp"
 #include "plugin/sources/system/disk_reading.hpp"
 #include "plugin/sources/system/system_reading.hpp"
 
 namespace bindcast {
 
-// `before` may be null.
 struct SystemReadings {
-  const SystemReading* before;
+  const SystemReading* before;  // may be null
   const SystemReading& now;
+  const HostLoad* host = nullptr;  // by the host's own counters; null: they are not read
 };
 
 // Of two readings of one processor; 0 when no time has passed.

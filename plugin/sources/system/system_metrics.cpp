@@ -22,7 +22,7 @@ double seconds(std::int64_t us) {
 
 }  // namespace
 
-SystemMetrics::SystemMetrics(const SourceTools& tools) : tools_(tools) {
+SystemMetrics::SystemMetrics(const SourceTools& tools, const HostState& host) : tools_(tools), host_(host) {
   tools_.metrics.add([this](MetricsText& text) { write_metrics(text); });
 }
 
@@ -93,7 +93,7 @@ std::vector<DiskPlace> SystemMetrics::places() const {
 
 void SystemMetrics::take(SystemReading reading, Now now) {
   if (!reading.missing.empty()) tools_.log(LogLevel::debug, "metrics without what cannot be read: " + reading.missing);
-  const SystemReadings of{.before = last_.get(), .now = reading};
+  const SystemReadings of{.before = last_.get(), .now = reading, .host = host_.load()};
   Hub& hub = tools_.hub;
   hub.emit(system_metrics_event(of, disks_), now);
   hub.emit(resource_usage_event(of), now);

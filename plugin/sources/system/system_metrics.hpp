@@ -19,7 +19,8 @@ namespace bindcast {
 
 class SystemMetrics : public Source {
  public:
-  explicit SystemMetrics(const SourceTools& tools);
+  // What `host` knows of its load is told too.
+  SystemMetrics(const SourceTools& tools, const HostState& host);
 
   void configure(const Options& options, Now now) override;
   void tick(Now now) override;
@@ -35,6 +36,7 @@ class SystemMetrics : public Source {
   [[nodiscard]] std::vector<DiskPlace> places() const;
 
   SourceTools tools_;
+  const HostState& host_;
   std::string journal_path_;
   HealthOptions health_;
   bool enabled_ = false, journal_enabled_ = false;
