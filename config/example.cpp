@@ -38,18 +38,12 @@ void comment(std::string& out, std::size_t indent, std::string_view text, std::s
   out += line + "\n";
 }
 
-std::string facts(const ItemText& item) {
-  std::string text(to_text(item.kind));
-  if (!item.accepts.empty()) text += (text.ends_with(" of") ? " " : ", ") + item.accepts;
-  if ((item.flags & kRequired) != 0) text += "; required";
-  return text;
-}
-
 void describe(std::string& out, std::size_t indent, const ItemText& item, const std::vector<ItemText>& entry_keys) {
   comment(out, indent, item.doc);
-  comment(out, indent, "(" + facts(item) + ")");
+  comment(out, indent, "(" + what_it_may_be(item) + ")");
   for (const auto& key : entry_keys) {
-    comment(out, indent, "  " + std::string(key.path) + ": " + std::string(key.doc) + " (" + facts(key) + ")", 4);
+    comment(out, indent, "  " + std::string(key.path) + ": " + std::string(key.doc) + " (" + what_it_may_be(key) + ")",
+            4);
   }
   if (!item.sample.empty()) {
     comment(out, indent, std::string(item.path.substr(item.path.rfind('.') + 1)) + ": " + std::string(item.sample), 2);

@@ -1,4 +1,4 @@
-// What items have in common whatever their record: names of kinds, and the fault for an unknown key.
+// What items have in common whatever their record: what they may be, and the fault for an unknown key.
 //
 // See item.hpp.
 #include "config/item.hpp"
@@ -39,6 +39,13 @@ std::string_view to_text(ItemKind kind) noexcept {
       break;
   }
   return "mapping";
+}
+
+std::string what_it_may_be(const ItemText& item) {
+  std::string text(to_text(item.kind));
+  if (!item.accepts.empty()) text += (text.ends_with(" of") ? " " : ", ") + item.accepts;
+  if ((item.flags & kRequired) != 0) text += "; required";
+  return text;
 }
 
 bool inside_section(std::string_view path, std::string_view section) noexcept {

@@ -5,6 +5,7 @@
 // thread may read them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -41,12 +42,6 @@ enum ItemFlags : unsigned {
   kReadFirst = 4,  // the others build on it, so load_options_text reads it before them
 };
 
-// One value as text, for people and for comparison.
-struct ShownValue {
-  std::string path, text;
-  bool secret = false;
-};
-
 // What the documentation says of an item.
 struct ItemText {
   std::string_view path;  // dotted, from the top of the record
@@ -56,6 +51,16 @@ struct ItemText {
   std::string_view doc;
   unsigned flags = 0;
   std::string_view sample;  // entries and mappings: a value to copy
+};
+
+// "integer, 1 to 10000 connections; required".
+[[nodiscard]] std::string what_it_may_be(const ItemText& item);
+
+// One value as text, for people and for comparison.
+struct ShownValue {
+  std::string path, text;
+  bool secret = false;
+  const ItemText* about = nullptr;  // the key; set by show_item
 };
 
 template <class Record>
@@ -70,6 +75,15 @@ struct Item : ItemText {
 
 template <class Record>
 using Table = std::vector<Item<Record>>;
+
+// Appends the current value of `item`, or those of its entries, under `key`, each with its key of the table.
+template <class Record>
+void show_item(const Item<Record>& item, const Record& record, const std::string& key, std::vector<ShownValue>& out) {
+  const std::size_t before = out.size();
+  item.show(record, key, out);
+  for (std::size_t i = before; i < out.size(); ++i)
+    if (out[i].about == nullptr) out[i].about = &item;
+}
 
 // For a key that no table knows. `full` is its dotted path; `siblings` are the keys known at that place, `paths` all
 // that the table has.

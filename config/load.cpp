@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 
 #include "config/checks.hpp"
@@ -26,6 +28,18 @@ namespace {
 
 std::string error_text(int error) {
   return std::generic_category().message(error);
+}
+
+// A relative one is below named's working directory as it is now.
+std::string whole_path(const std::string& path) {
+  std::error_code fault;
+  const auto whole = std::filesystem::absolute(path, fault);
+  return fault ? path : whole.lexically_normal().string();
+}
+
+std::int64_t now_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
 // The whole file, or a fault. A FIFO or device is refused before it can block the caller.
@@ -113,9 +127,13 @@ LoadResult load_options_text(std::string_view yaml, const std::string& file_name
 LoadResult load_options_file(const std::string& path) {
   Reader reader(path);
   const auto text = read_file(path, reader);
-  if (text) return load_options_text(*text, path);
   LoadResult result;
-  reader.finish(result);
+  if (!text) {
+    reader.finish(result);
+    return result;
+  }
+  result = load_options_text(*text, path);
+  result.origin = {.file = whole_path(path), .read_us = now_us()};
   return result;
 }
 

@@ -3,6 +3,7 @@
 // Opens nothing but the named file; starts nothing. Any thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +20,19 @@ struct ConfigFault {
   [[nodiscard]] std::string text() const;  // "file:line: key: message"
 };
 
-struct LoadResult {
-  Options options;                  // meaningful only without faults
-  std::vector<ConfigFault> faults;  // empty: valid
+// Where options were read.
+struct ConfigOrigin {
+  std::string file;          // its whole path; empty: nowhere, all of them are the defaults
+  std::int64_t read_us = 0;  // since 1970
+};
+
+struct Configuration {
+  Options options;
+  ConfigOrigin origin;
+};
+
+struct LoadResult : Configuration {  // which is meaningful only without faults
+  std::vector<ConfigFault> faults;   // empty: valid
   [[nodiscard]] bool ok() const noexcept { return faults.empty(); }
 };
 
@@ -29,6 +40,7 @@ struct LoadResult {
 inline constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 
 [[nodiscard]] LoadResult load_options_file(const std::string& path);
+// Of a text the origin stays empty.
 [[nodiscard]] LoadResult load_options_text(std::string_view yaml, const std::string& file_name);
 
 // One changed option, for config_change events: dotted path, YAML-like text before and after; secrets are shown as

@@ -126,7 +126,7 @@ struct MakeItem {
       std::size_t index = 0;
       for (const auto& entry : at(record)) {
         const std::string place = key + "[" + label(entry, index++) + "]";
-        for (const auto& part : table) part.show(entry, place + "." + std::string(part.path), out);
+        for (const auto& part : table) show_item(part, entry, place + "." + std::string(part.path), out);
       }
     };
     return item;
@@ -150,7 +150,7 @@ struct MakeItem {
     item.show = [at, &table, key_text](const Record& record, const std::string& key, std::vector<ShownValue>& out) {
       for (const auto& [name, entry] : at(record)) {
         const std::string place = key + "." + key_text(name) + ".";
-        for (const auto& part : table) part.show(entry, place + std::string(part.path), out);
+        for (const auto& part : table) show_item(part, entry, place + std::string(part.path), out);
       }
     };
     return item;

@@ -60,12 +60,12 @@ Event bind_config_change(const std::vector<StatementChange>& changes, std::strin
 
 }  // namespace
 
-Runtime::Runtime(HostInfo host, Options options)
+Runtime::Runtime(HostInfo host, Configuration configuration)
     : host_(std::move(host)),
       hub_(make_identity(host_.name, read_clock()), read_clock()),
       intake_(hub_),
       run_state_(host_.state_dir, hub_.identity().epoch, host_.log),
-      options_(std::make_shared<const Options>(std::move(options))) {
+      configuration_(std::make_shared<const Configuration>(std::move(configuration))) {
   if (const int fault = uv_loop_init(&loop_); fault != 0) throw std::system_error(-fault, std::generic_category());
   uv_loop_configure(&loop_, UV_METRICS_IDLE_TIME);
   uv_async_init(&loop_, &posted_, [](uv_async_t* handle) {
@@ -133,6 +133,7 @@ void Runtime::begin() {
                                        [this](std::function<void()> work) { post(std::move(work)); });
   server_ = std::make_unique<Server>(ServerTools{&loop_, hub_, *journal_, *health_, *metrics_, host_.log}, *options,
                                      host_.state_dir);
+  server_->options_come_from(current_configuration()->origin);
   server_->start();
   // The small files, the token and the run state, have their place on the disk before the journal takes any.
   const RunState::Before before = run_state_.begin();
@@ -350,13 +351,18 @@ void Runtime::emit(Event&& event, ColdQueue::WhenFull when_full) {
 }
 
 std::shared_ptr<const Options> Runtime::options() const {
-  const std::lock_guard lock(mutex_);
-  return options_;
+  const auto current = current_configuration();
+  return {current, &current->options};
 }
 
-void Runtime::prepare(Options options) {
+std::shared_ptr<const Configuration> Runtime::current_configuration() const {
   const std::lock_guard lock(mutex_);
-  prepared_ = std::move(options);
+  return configuration_;
+}
+
+void Runtime::prepare(Configuration configuration) {
+  const std::lock_guard lock(mutex_);
+  prepared_ = std::move(configuration);
 }
 
 void Runtime::discard() {
@@ -365,18 +371,22 @@ void Runtime::discard() {
 }
 
 void Runtime::apply() {
-  std::shared_ptr<const Options> before, after;
+  std::shared_ptr<const Configuration> before, after;
   {
     const std::lock_guard lock(mutex_);
     if (!prepared_) return;
-    before = options_;
-    after = std::make_shared<const Options>(std::move(*prepared_));
+    before = configuration_;
+    after = std::make_shared<const Configuration>(std::move(*prepared_));
     prepared_.reset();
-    options_ = after;
+    configuration_ = after;
   }
-  const auto changes = changed_options(*before, *after);
+  // It has been read again, also where nothing in it is new.
+  post([this, after] {
+    if (server_) server_->options_come_from(after->origin);
+  });
+  const auto changes = changed_options(before->options, after->options);
   if (changes.empty()) return;
-  post([this, after] { put_in_force(after); });
+  post([this, after] { put_in_force(after->options); });
 
   Event event = make_event(EventType::config_change);
   event.source_component = "config";
@@ -392,14 +402,14 @@ void Runtime::apply() {
   emit(std::move(event), ColdQueue::WhenFull::drop);
 }
 
-void Runtime::put_in_force(std::shared_ptr<const Options> options) {
-  hub_.configure(*options);
-  intake_.configure(*options);
-  if (health_) health_->configure(options->health);
-  if (vitals_) vitals_->configure(*options);
-  if (journal_) journal_->configure(options->journal);
-  if (server_) server_->apply(*options);
-  if (sources_) sources_->configure(*options, read_clock());
+void Runtime::put_in_force(const Options& options) {
+  hub_.configure(options);
+  intake_.configure(options);
+  if (health_) health_->configure(options.health);
+  if (vitals_) vitals_->configure(options);
+  if (journal_) journal_->configure(options.journal);
+  if (server_) server_->apply(options);
+  if (sources_) sources_->configure(options, read_clock());
 }
 
 void Runtime::configuration(std::string text, std::string correlation_id) {

@@ -38,14 +38,14 @@ struct HostReading;
 class Runtime {
  public:
   // Starts the loop thread; throws when there is no memory, thread or loop to be had.
-  Runtime(HostInfo host, Options options);
+  Runtime(HostInfo host, Configuration configuration);
   // Announces service_stopped, closes clients with 1001, ends the thread: half a second, at most one.
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
   // Holds a configuration ready; apply() puts it in force and announces what differs.
-  void prepare(Options options);
+  void prepare(Configuration configuration);
   void apply();
   void discard();
   [[nodiscard]] std::shared_ptr<const Options> options() const;
@@ -78,7 +78,8 @@ class Runtime {
   void tell_status(Now now);
   void announce_start(const RunState::Before& before);
   void stop_loop();
-  void put_in_force(std::shared_ptr<const Options> options);
+  [[nodiscard]] std::shared_ptr<const Configuration> current_configuration() const;
+  void put_in_force(const Options& options);
   void compare_configuration(std::string_view text, std::string correlation_id);
 
   HostInfo host_;
@@ -103,8 +104,8 @@ class Runtime {
   std::unique_ptr<Sources> sources_;
 
   mutable std::mutex mutex_;  // guards the four below
-  std::shared_ptr<const Options> options_;
-  std::optional<Options> prepared_;
+  std::shared_ptr<const Configuration> configuration_;
+  std::optional<Configuration> prepared_;
   std::deque<std::function<void()>> posts_;
   std::unique_ptr<HostReading> reading_;
 

@@ -31,7 +31,8 @@ using bindcast::EventType;
 using bindcast::LogLevel;
 
 struct bindcast_runtime {
-  bindcast_runtime(bindcast::HostInfo host, bindcast::Options options) : impl(std::move(host), std::move(options)) {}
+  bindcast_runtime(bindcast::HostInfo host, bindcast::Configuration configuration)
+      : impl(std::move(host), std::move(configuration)) {}
   bindcast::Runtime impl;
 };
 
@@ -68,15 +69,15 @@ std::function<void()> counters_of(const bindcast_host* host) {
 }
 
 // Every fault logged; false when there was a fault.
-bool load(const char* config_path, const bindcast::Log& log, bindcast::Options& out) {
+bool load(const char* config_path, const bindcast::Log& log, bindcast::Configuration& out) {
   if (config_path == nullptr) {
-    out = bindcast::Options{};
+    out = bindcast::Configuration{};
     return true;
   }
   bindcast::LoadResult result = bindcast::load_options_file(config_path);
   for (const auto& fault : result.faults) log(LogLevel::error, fault.text());
   if (!result.ok()) return false;
-  out = std::move(result.options);
+  out = std::move(static_cast<bindcast::Configuration&>(result));
   return true;
 }
 
@@ -233,8 +234,8 @@ unsigned bindcast_abi_version(void) {
 
 bool bindcast_check(const bindcast_host* host, const char* config_path) {
   return guarded(false, [&] {
-    bindcast::Options options;
-    return load(config_path, make_log(host), options);
+    bindcast::Configuration configuration;
+    return load(config_path, make_log(host), configuration);
   });
 }
 
@@ -243,15 +244,15 @@ bindcast_runtime* bindcast_start(const bindcast_host* host, const char* config_p
     const std::lock_guard lock(g_mutex);
     if (g_runtime == nullptr) {
       const bindcast::Log log = make_log(host);
-      bindcast::Options options;
-      if (!load(config_path, log, options)) return nullptr;
+      bindcast::Configuration configuration;
+      if (!load(config_path, log, configuration)) return nullptr;
       bindcast::HostInfo info{.name = host == nullptr ? "host" : text_or(host->name, "host"),
                               .version = host == nullptr ? "" : text_or(host->version, ""),
                               .state_dir = host == nullptr ? "." : text_or(host->state_dir, "."),
                               .log = log,
                               .counters_wanted = counters_of(host)};
       try {
-        g_runtime = new bindcast_runtime(std::move(info), std::move(options));
+        g_runtime = new bindcast_runtime(std::move(info), std::move(configuration));
       } catch (const std::exception& fault) {
         log(LogLevel::error, std::string("cannot start: ") + fault.what());
         return nullptr;
@@ -272,9 +273,9 @@ void bindcast_stop(bindcast_runtime* runtime) {
 
 bool bindcast_prepare(bindcast_runtime* runtime, const char* config_path) {
   return guarded(false, [&] {
-    bindcast::Options options;
-    if (!load(config_path, runtime->impl.host().log, options)) return false;
-    runtime->impl.prepare(std::move(options));
+    bindcast::Configuration configuration;
+    if (!load(config_path, runtime->impl.host().log, configuration)) return false;
+    runtime->impl.prepare(std::move(configuration));
     return true;
   });
 }

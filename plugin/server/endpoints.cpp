@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "plugin/publish/answer_json.hpp"
+#include "plugin/server/configuration_json.hpp"
 #include "plugin/server/dashboard.hpp"
 #include "plugin/server/http_headers.hpp"
 #include "plugin/server/login_endpoints.hpp"
@@ -32,6 +33,16 @@ void Server::serve_endpoints() {
       reply(json_answer(status(now)));
     else
       reply(http_error(kHttpForbidden, "the status needs a role that may watch"));
+  });
+  exchanges_.serve("GET", "/api/v1/configuration", [this](HttpRequest&& request, const Reply& reply, Now now) {
+    const auto user = user_of(request, reply);
+    if (!user) return;
+    if (!permitted(*user, Right::administer, request, now)) {
+      reply(http_error(kHttpForbidden, "the configuration needs a role that may administer"));
+      return;
+    }
+    reply(json_answer(configuration_json(shared_.options, shared_.origin)));
+    audit_.done({.user = user->name, .client = request.peer, .action = request.path, .subject = {}}, now);
   });
   exchanges_.serve("GET", "/metrics", [this](HttpRequest&& request, const Reply& reply, Now now) {
     const auto user = user_of(request, reply);

@@ -82,6 +82,7 @@ Server::Server(const ServerTools& tools, const Options& options, const std::stri
               .audit = audit_,
               .publishing = publishing_,
               .options = options,
+              .origin = {},
               .status = [this](Now now) { return status(now); },
               .each_session = [this](const auto& visit) { each_session(visit); }},
       certificate_(log_) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "plugin/delivery/channels.hpp"
@@ -60,6 +61,7 @@ class Server {
   void start();
   // Listeners that are gone are closed, connections stay. A change of server.tls is in force for new connections.
   void apply(const Options& options);
+  void options_come_from(ConfigOrigin origin) { shared_.origin = std::move(origin); }
   void tick(Now now);  // once a second
   [[nodiscard]] DeliveryLoad load() const noexcept;
   // Adds what a system_status says of listeners and connections.

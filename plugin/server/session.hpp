@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/load.hpp"
 #include "plugin/clock.hpp"
 #include "plugin/delivery/channels.hpp"
 #include "plugin/delivery/client_queue.hpp"
@@ -57,6 +58,7 @@ struct SessionShared {
   Audit& audit;
   Publishing& publishing;
   Options options;
+  ConfigOrigin origin;                                                     // of the options
   std::function<Json(Now)> status;                                         // the object of get_status
   std::function<void(const std::function<void(Session&)>&)> each_session;  // those that are admitted
 };
@@ -145,6 +147,7 @@ class Session {
   void tell_status(const ClientMessage& message, Now now);
   void tell_statistics(const ClientMessage& message, Now now);
   void tell_connections(const ClientMessage& message, Now now);
+  void tell_configuration(const ClientMessage& message, Now now);
   void disconnect_user(const ClientMessage& message, Now now);
   void broadcast(const ClientMessage& message, Now now);
   void pong(const ClientMessage& message, Now now);

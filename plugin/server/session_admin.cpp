@@ -1,7 +1,9 @@
-// What only an admin may ask for, by message type: who is connected, who shall not be, what everybody is to know.
+// What only an admin may ask for, by message type: who is connected, how all is configured, who shall not be there,
+// what everybody is to know.
 
 #include <algorithm>
 
+#include "plugin/server/configuration_json.hpp"
 #include "plugin/server/session.hpp"
 
 namespace bindcast {
@@ -51,6 +53,12 @@ void Session::tell_connections(const ClientMessage& message, Now now) {
   set(answer.get(), "total", total);
   set_json(answer.get(), "connections", std::move(list));
   reply("connections", message, answer, now);
+  shared_.audit.done({.user = user_->name, .client = peer_, .action = message.type, .subject = {}}, now);
+}
+
+void Session::tell_configuration(const ClientMessage& message, Now now) {
+  if (!permitted(Right::administer, message, now)) return;
+  reply("configuration", message, configuration_json(shared_.options, shared_.origin), now);
   shared_.audit.done({.user = user_->name, .client = peer_, .action = message.type, .subject = {}}, now);
 }
 

@@ -28,6 +28,7 @@ const Session::Request Session::kRequests[] = {
     {"get_status", &Session::tell_status},
     {"get_statistics", &Session::tell_statistics},
     {"get_connections", &Session::tell_connections},
+    {"get_configuration", &Session::tell_configuration},
     {"disconnect_user", &Session::disconnect_user},
     {"broadcast", &Session::broadcast},
     {"ping", &Session::pong},

@@ -176,7 +176,7 @@ class Logins(unittest.TestCase):
             cookie = {"Cookie": cookie_of(log_in(named, "vic")[1])}
             vic = Client(named, token=None, headers=cookie)
             vic.wait_message("connection_established")
-            for request in ("get_connections", "disconnect_user", "broadcast"):
+            for request in ("get_connections", "get_configuration", "disconnect_user", "broadcast"):
                 answer = vic.request(request, {"user": "admin", "message": "x"})
                 self.assertEqual(answer["data"]["code"], "PERMISSION_DENIED")
                 admin.wait_event("permission_denied", user="vic", action=request)
@@ -191,6 +191,58 @@ class Logins(unittest.TestCase):
             vic.close()
             self.assertEqual(status_of(named, **cookie), 401)
             admin.wait_event("audit_log", user="admin", action="disconnect_user", subject="vic")
+
+
+class ConfigurationTest(unittest.TestCase):
+    """What is configured is told to admins, and no secret of it to anybody."""
+
+    def test_what_is_in_force_without_its_secrets(self):
+        webhook = "https://hooks.example:8443/services/T0SECRETPATH?key=QUERYSECRET"
+        with Named(start="no") as named:
+            key, signing = named.folder / "jwt.key", named.folder / "hook.key"
+            key.write_text("JWTSECRET" * 5)
+            signing.write_text("HOOKSECRET" * 5)
+            named.yaml = {
+                "server": {"listen": "127.0.0.1:0", "max_connections": 77},
+                "auth": {"users": USERS, "tokens": TOKENS, "jwt": {"algorithms": ["HS256"], "key": str(key)}},
+                "escalation": [{"after": "1m", "webhook": {"url": webhook, "secret_file": str(signing)}}],
+                "events": {"rpz": {"feeds": {"rpz.*": "malware"}}, "types": {"heartbeat": {"enabled": False}}}}
+            named.write_configuration()
+            named.start()
+            with Client(named) as admin, Client(named, token=TOKEN) as job:
+                answer = admin.request("get_configuration")["data"]
+                options = {one["path"]: one for one in answer["options"]}
+                value = lambda path: (options[path]["value"], options[path].get("default"), options[path]["differs"])
+                self.assertEqual(("77", "1000", True), value("server.max_connections"))
+                self.assertEqual(("true", "true", False), value("journal.enabled"))
+                self.assertEqual(("(hidden)", None, True), value("auth.users[ann].password"))
+                self.assertEqual(("(hidden)", None, True), value("auth.tokens[job].sha256"))
+                self.assertEqual(("(hidden)", '""', True), value("escalation[0].webhook.url"))
+                self.assertEqual((str(signing), '""', True), value("escalation[0].webhook.secret_file"))
+                self.assertEqual(("[admin]", "[]", True), value("auth.users[ann].roles"))
+                self.assertEqual(("{\"rpz.*\": malware}", "{}", True), value("events.rpz.feeds"))
+                self.assertEqual(("false", "true", True), value("events.types.heartbeat.enabled"))
+                self.assertEqual("Clients at the same time; more are refused.", options["server.max_connections"]["doc"])
+                self.assertEqual((str(named.folder / "bindcast.yaml"), 0), (answer["file"], answer["left_out"]))
+                status, _, by_http = ask(named, "/api/v1/configuration", method="GET", headers=bearer(named.token))
+                self.assertEqual((200, answer), (status, by_http))
+                self.assertEqual("PERMISSION_DENIED", job.request("get_configuration")["data"]["code"])
+                for token, refused in ((TOKEN, 403), ("nobody's", 401)):
+                    self.assertEqual(refused, ask(named, "/api/v1/configuration", method="GET", headers=bearer(token))[0])
+                # It is read again, also where nothing in it is new.
+                named.rndc("reconfig")
+                read_at = lambda: admin.request("get_configuration")["data"]["read_at"]
+                wait_until(lambda: read_at() > answer["read_at"], "the file to be read again")
+                told = admin.received() + json.dumps(by_http) + job.received()
+            for secret in (HASH, TOKENS[0]["sha256"], TOKEN, named.token, "T0SECRETPATH", "QUERYSECRET", "hooks.example",
+                           "JWTSECRET", "HOOKSECRET"):
+                self.assertNotIn(secret, told)
+
+    def test_without_a_file_all_is_as_by_default(self):
+        with Named(yaml=None) as named:
+            answer = ask(named, "/api/v1/configuration", method="GET", headers=bearer(named.token))[2]
+        self.assertNotIn("file", answer)
+        self.assertEqual([], [one["path"] for one in answer["options"] if one["differs"]])
 
 
 class Tokens(unittest.TestCase):

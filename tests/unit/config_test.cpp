@@ -17,6 +17,7 @@
 
 #include "config/load.hpp"
 #include "config/options_table.hpp"
+#include "config/shown.hpp"
 #include "config_fault_rows.hpp"
 
 namespace {
@@ -416,6 +417,59 @@ void changes_hide_secrets(void**) {
   }
 }
 
+const ShownOption* find_shown(const std::vector<ShownOption>& shown, std::string_view path) {
+  const auto found = std::ranges::find(shown, path, &ShownOption::path);
+  return found == shown.end() ? nullptr : &*found;
+}
+
+void assert_shown(const std::vector<ShownOption>& shown, const char* path, const char* value, bool differs) {
+  const ShownOption* option = find_shown(shown, path);
+  if (option == nullptr) print_error("%s is not shown\n", path);
+  assert_non_null(option);
+  assert_text(option->value, value);
+  assert_int_equal(option->differs(), differs);
+}
+
+void every_option_is_shown_and_what_is_a_default_says_so(void**) {
+  const auto defaults = shown_options(Options{});
+  assert_int_equal(defaults.size(), options_table().size());
+  for (const ShownOption& option : defaults) {
+    if (option.differs()) print_error("%s\n", option.path.c_str());
+    assert_false(option.differs());
+    assert_ptr_equal(option.about, option.option);
+  }
+  const auto shown = shown_options(load(kEverything));
+  for (const auto& item : options_table()) {
+    const bool differs = std::ranges::any_of(
+        shown, [&](const ShownOption& option) { return option.option == &item && option.differs(); });
+    const bool expected = item.path != "auth.mode";  // `open` cannot go with listeners off loopback
+    if (differs != expected) print_error("%s\n", std::string(item.path).c_str());
+    assert_int_equal(differs, expected);
+  }
+  assert_shown(shown, "server.heartbeat", "1h", true);
+  assert_shown(shown, "auth.mode", "required", false);
+  assert_shown(shown, "roles.helpdesk.privacy.query_name", "domain", true);
+  assert_text(find_shown(shown, "roles.helpdesk.privacy.query_name")->about->doc,
+              "How much of the names in queries it may see.");
+  // What a profile sets is no default, whether it is written or not.
+  assert_shown(shown_options(load("batching: {profile: low_latency}")), "batching.max_batch_size", "10", true);
+}
+
+void what_is_shown_hides_secrets(void**) {
+  Options options;
+  options.auth.users = {{"ann", "$y$j9T$s3cret", {}}};
+  options.auth.tokens = {{"job", std::string(64, 'b'), {"viewer"}}};
+  options.escalation = {{1s, {}, false, {}, "https://x/?key=s3cret", ""}, {2s, {"admin"}, false, {}, "", ""}};
+  const auto shown = shown_options(options);
+  assert_shown(shown, "auth.users[ann].password", "(hidden)", true);
+  assert_shown(shown, "auth.tokens[job].sha256", "(hidden)", true);
+  assert_shown(shown, "auth.tokens[job].roles", "[viewer]", true);
+  assert_shown(shown, "escalation[0].webhook.url", "(hidden)", true);
+  assert_shown(shown, "escalation[1].webhook.url", "\"\"", false);
+  for (const ShownOption& option : shown)
+    assert_true(option.value.find("s3cret") == std::string::npos && option.value.find("bbbb") == std::string::npos);
+}
+
 // A directory of its own for each run.
 struct Scratch {
   std::filesystem::path path;
@@ -443,6 +497,9 @@ void files_are_read_within_bounds(void**) {
   const auto good = load_options_file(scratch.file("good.yaml", "queues: {max_events: 3}\n"));
   assert_true(good.ok());
   assert_int_equal(good.options.queues.max_events, 3);
+  assert_string_equal(good.origin.file.c_str(), (scratch.path / "good.yaml").c_str());
+  const auto read_at = std::chrono::system_clock::time_point(Microseconds(good.origin.read_us));
+  assert_true(std::chrono::abs(std::chrono::system_clock::now() - read_at) < 1h);
 
   const auto bad = scratch.file("bad.yaml", "\nqueues: {max_events: 0}\n");
   assert_string_equal(load_options_file(bad).faults.at(0).text().c_str(),
@@ -510,6 +567,8 @@ int main() {
       cmocka_unit_test(secrets_are_not_repeated),
       cmocka_unit_test(changes_are_listed),
       cmocka_unit_test(changes_hide_secrets),
+      cmocka_unit_test(every_option_is_shown_and_what_is_a_default_says_so),
+      cmocka_unit_test(what_is_shown_hides_secrets),
       cmocka_unit_test(files_are_read_within_bounds),
       cmocka_unit_test(damaged_files_are_survived),
   };

@@ -123,6 +123,7 @@ struct House {
                       .audit = audit,
                       .publishing = *publishing,
                       .options = options,
+                      .origin = {},
                       .status = [](Now) { return Json(json_object()); },
                       .each_session = [this](const auto& visit) { each_session(visit); }});
     hub.configure(options);

@@ -4,6 +4,7 @@
 
 #include <zlib.h>
 
+#include "config/options_table.hpp"
 #include "plugin/server/secret.hpp"
 
 namespace {
@@ -164,11 +165,11 @@ void only_an_admin_asks_for_connections_and_others_are_told_on(void**) {
   admin->ask(R"({"type":"subscribe","data":{"event_types":["permission_denied"]}})");
   Client viewer(house, "viewer-token");
   (void)viewer.read();
-  for (const char* request : {"get_connections", "disconnect_user", "broadcast"})
+  for (const char* request : {"get_connections", "disconnect_user", "broadcast", "get_configuration"})
     assert_contains(viewer.ask(std::string(R"({"type":")") + request + R"(","data":{"user":"olga","message":"x"}})"),
                     "PERMISSION_DENIED");
   const auto told = admin->read();
-  assert_int_equal(told.size(), 3);
+  assert_int_equal(told.size(), 4);
   assert_contains(told[0], "\"permission_denied\"");
   assert_contains(told[0], "\"action\":\"get_connections\"");
   assert_contains(told[0], "\"user\":\"vic\"");
@@ -187,6 +188,52 @@ void get_connections_tells_who_is_here_and_no_secret(void**) {
   assert_contains(answer, "\"known_by\":\"generated_token\"");
   assert_contains(answer, "192.0.2.7");
   assert_false(holds(answer, token));
+}
+
+void get_configuration_tells_what_differs_and_no_secret(void**) {
+  Options options;
+  options.server.max_connections = 7;
+  options.escalation = {{1s, {}, false, {}, "https://hook.example/s3cret", ""}};
+  House house(options);
+  house.shared->origin = {.file = "/etc/bind/bindcast.yaml", .read_us = 1'795'442'531 * kSecond};
+  const auto admin = Client::admin(house);
+  admin->ask(R"({"type":"subscribe","data":{"event_types":["audit_log"]}})");
+  admin->say(R"({"type":"get_configuration","id":1})");
+  const auto told = admin->read();
+  assert_int_equal(told.size(), 2);
+  const std::string& answer = told[0];
+  assert_contains(answer, R"("type":"configuration")");
+  assert_contains(answer, R"("file":"/etc/bind/bindcast.yaml","read_at":"2026-11-23T14:02:11.000000Z")");
+  assert_contains(
+      answer, R"({"path":"server.max_connections","value":"7","default":"1000","differs":true,)"
+              R"("accepts":"integer, 1 to 10000 connections","doc":"Clients at the same time; more are refused."})");
+  assert_contains(answer, R"({"path":"server.insecure","value":"false","default":"false","differs":false,)");
+  assert_contains(answer, R"j({"path":"auth.users[ann].password","value":"(hidden)","differs":true,)j");
+  assert_contains(answer, R"j({"path":"escalation[0].webhook.url","value":"(hidden)")j");
+  assert_contains(answer, R"("left_out":0)");
+  for (const std::string& secret : {std::string("s3cret"), std::string("$1$ann$"), std::string(kViewerTokenSha256)})
+    assert_false(holds(answer, secret));
+  assert_contains(told[1], R"("action":"get_configuration")");
+}
+
+// The most that a file can hold does not cut off the admin who asks for it, and hides no other option.
+void get_configuration_is_bounded(void**) {
+  Options options;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = std::to_string(i) + std::string(60, 'n');
+    options.auth.users.push_back({.name = name, .password = "$1$x$", .roles = std::vector<std::string>(20, name)});
+    options.auth.tokens.push_back({.name = name, .sha256 = std::string(64, 'a'), .roles = {}});
+    options.roles[name].filter = "qname = \"" + std::string(3900, 'n') + "\"";
+    options.events.queries.ignore.push_back(std::string(60, '\xC3') + ".example");
+    options.escalation.push_back({1s, {name}, false, {}, "", ""});
+  }
+  House house(options);
+  const auto admin = Client::admin(house);
+  const std::string answer = admin->ask(R"({"type":"get_configuration"})");
+  assert_in_range(answer.size(), 100 * 1024, 900 * 1024);
+  assert_int_equal(admin->close_code(), 0);
+  assert_false(holds(answer, R"("left_out":0)"));
+  for (const auto& item : options_table()) assert_contains(answer, R"({"path":")" + std::string(item.path));
 }
 
 void a_user_who_is_disconnected_has_to_log_in_again(void**) {
@@ -704,6 +751,8 @@ int main() {
       cmocka_unit_test(mode_open_that_ends_ends_the_connections_of_anybody),
       cmocka_unit_test(only_an_admin_asks_for_connections_and_others_are_told_on),
       cmocka_unit_test(get_connections_tells_who_is_here_and_no_secret),
+      cmocka_unit_test(get_configuration_tells_what_differs_and_no_secret),
+      cmocka_unit_test(get_configuration_is_bounded),
       cmocka_unit_test(a_user_who_is_disconnected_has_to_log_in_again),
       cmocka_unit_test(a_broadcast_reaches_everybody_and_can_be_an_event),
       cmocka_unit_test(coming_and_going_are_events_for_admins),
