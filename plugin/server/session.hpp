@@ -164,7 +164,7 @@ class Session {
   void admit(const Admission& admission, Now now);
   [[nodiscard]] bool make_room(const Admission& admission, Now now);
   void refuse(int code, std::string_view reason, Now now);
-  [[nodiscard]] Json connection_json(const Session& asking, Now now) const;
+  [[nodiscard]] Json connection_json(const Session& asking, Now now);
   void reply(std::string_view type, const ClientMessage& message, const Json& data, Now now);
   void error(std::string_view code, std::string_view text, std::string_view reply_to, Json details, Now now);
   void emit_connection_event(EventType type, Now now, const std::function<void(Fields&)>& add);

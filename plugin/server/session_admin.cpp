@@ -5,6 +5,7 @@
 
 #include "plugin/server/configuration_json.hpp"
 #include "plugin/server/session.hpp"
+#include "plugin/server/statistics_json.hpp"
 
 namespace bindcast {
 
@@ -15,7 +16,7 @@ constexpr std::size_t kLongestBroadcast = 4000;  // bytes
 
 }  // namespace
 
-Json Session::connection_json(const Session& asking, Now now) const {
+Json Session::connection_json(const Session& asking, Now now) {
   Json entry(json_object());
   json_t* o = entry.get();
   set(o, "user", user_->name);
@@ -38,6 +39,8 @@ Json Session::connection_json(const Session& asking, Now now) const {
   set(o, "messages_received", messages_in_);
   set(o, "messages_sent", messages_out_);
   set(o, "bytes_sent", bytes_out_);
+  if (Channel* channel = queue_.channel()) channel->settle(queue_, now);
+  set_json(o, "queue", queue_json(queue_));
   return entry;
 }
 

@@ -128,6 +128,28 @@ Json delivery_json(const DeliveryStatistics& statistics) {
   return object;
 }
 
+Json queue_json(const ClientQueue& queue) {
+  constexpr std::string_view kStandings[] = {"in_step", "behind", "full"};
+  const Account account = queue.account();
+  const DeliveryStatistics& statistics = queue.statistics();
+  Json object(json_object()), dropped(json_object());
+  json_t* o = object.get();
+  set(o, "standing", kStandings[static_cast<std::size_t>(queue.standing())]);
+  set(o, "events", account.waiting);
+  set(o, "bytes", std::uint64_t{queue.bytes()});
+  set(o, "most_events", std::uint64_t{queue.options().max_events});
+  set(o, "delivered", account.delivered);
+  set(o, "folded", account.folded);
+  for (std::size_t i = 0; i < kDropReasonCount; ++i)
+    if (account.dropped[i] != 0) set(dropped.get(), std::string(kDropReasonNames[i]).c_str(), account.dropped[i]);
+  set_json(o, "dropped", std::move(dropped));
+  set(o, "batches", statistics.batches);
+  set_real(o, "average_batch_size", ratio(statistics.batched_events, statistics.batches));
+  set(o, "bytes_saved", statistics.plain_bytes - statistics.wire_bytes);
+  set_real(o, "compression_ratio", ratio(statistics.compressed_wire_bytes, statistics.compressed_plain_bytes));
+  return object;
+}
+
 Json channel_json(const Channel& channel, Now now) {
   Json object(json_object());
   json_t* o = object.get();

@@ -13,6 +13,9 @@ namespace bindcast {
 // Adds the members events_accepted, events_delivered, … to `object`.
 void set_account(json_t* object, const Account& account);
 [[nodiscard]] Json delivery_json(const DeliveryStatistics& statistics);
+// What waits for one client, what it lost, and what batches and compression make of the rest; short, because there may
+// be a thousand of them.
+[[nodiscard]] Json queue_json(const ClientQueue& queue);
 [[nodiscard]] Json channel_json(const Channel& channel, Now now);
 [[nodiscard]] Json webhooks_json(const WebhookCounters& counters, std::size_t pending);
 [[nodiscard]] Json journal_json(const JournalReport& report, const StreamIdentity& stream);

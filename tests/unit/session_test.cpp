@@ -190,6 +190,21 @@ void get_connections_tells_who_is_here_and_no_secret(void**) {
   assert_false(holds(answer, token));
 }
 
+void get_connections_tells_how_each_queue_is(void**) {
+  House house;
+  const auto admin = Client::admin(house);
+  Client vic(house, "viewer-token");
+  (void)vic.read();
+  vic.ask(R"({"type":"subscribe","data":{"event_types":["zone_created"]}})");
+  for (int i = 0; i < 3; ++i) house.emit(EventType::zone_created);
+  house.channels->run(house.now);
+  std::string answer = admin->ask(R"({"type":"get_connections"})");
+  assert_contains(answer, R"("queue":{"standing":"in_step","events":3,)");
+  assert_int_equal(vic.read().size(), 3);
+  answer = admin->ask(R"({"type":"get_connections"})");
+  assert_contains(answer, R"("events":0,"bytes":0,"most_events":500,"delivered":3)");
+}
+
 void get_configuration_tells_what_differs_and_no_secret(void**) {
   Options options;
   options.server.max_connections = 7;
@@ -751,6 +766,7 @@ int main() {
       cmocka_unit_test(mode_open_that_ends_ends_the_connections_of_anybody),
       cmocka_unit_test(only_an_admin_asks_for_connections_and_others_are_told_on),
       cmocka_unit_test(get_connections_tells_who_is_here_and_no_secret),
+      cmocka_unit_test(get_connections_tells_how_each_queue_is),
       cmocka_unit_test(get_configuration_tells_what_differs_and_no_secret),
       cmocka_unit_test(get_configuration_is_bounded),
       cmocka_unit_test(a_user_who_is_disconnected_has_to_log_in_again),
