@@ -143,6 +143,7 @@ void Runtime::begin() {
       SourceTools{&loop_, hub_, intake_, *health_, *metrics_, host_.log, host_,
                   [this](const HostLoad& load, Now when) { vitals_->take_host_load(load, when); }},
       *options, read_clock());
+  server_->host_summary_is(sources_->host_summary());
 
   uv_timer_start(
       &second_,

@@ -1,12 +1,11 @@
 // bindcast status: how the server is, in a few lines.
 
-#include <cstdio>
-
 #include "plugin/server/messages.hpp"
 #include "tool/api.hpp"
 #include "tool/commands.hpp"
 #include "tool/event_line.hpp"
 #include "tool/output.hpp"
+#include "tool/status_text.hpp"
 
 namespace bindcast::tool {
 
@@ -20,19 +19,6 @@ std::string counts_of(const json_t* object) {
   json_object_foreach(const_cast<json_t*>(object), key, value) if (json_integer_value(value) != 0) out +=
       (out.empty() ? "" : ", ") + shown(value) + " " + key;
   return out.empty() ? "none" : out;
-}
-
-std::string uptime(json_int_t seconds) {
-  const auto two = [](json_int_t number) { return (number < 10 ? "0" : "") + std::to_string(number); };
-  const json_int_t days = seconds / 86400;
-  return (days > 0 ? std::to_string(days) + " d " : "") + std::to_string(seconds / 3600 % 24) + ":" +
-         two(seconds / 60 % 60) + ":" + two(seconds % 60);
-}
-
-std::string one_decimal(const json_t* value) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.1f", json_number_value(value));
-  return text;
 }
 
 std::string journal_text(const json_t* journal) {
@@ -52,7 +38,7 @@ void print_status(const json_t* status) {
   const auto at = [status](const char* key) { return json_object_get(status, key); };
   const auto text = [&](const char* key) { return shown(at(key)); };
   print_row("server", text("service") + " on " + text("host") + ", bindcast " + text("version") + ", up " +
-                          uptime(json_integer_value(at("uptime_seconds"))));
+                          duration_text(json_integer_value(at("uptime_seconds"))));
   print_row("stream",
             "at " + text("epoch") + "-" + text("offset") + ", " + one_decimal(at("events_per_second")) + " events/s");
   print_row("events", text("events_emitted") + " emitted, " + text("events_filtered") + " filtered, " +
@@ -60,9 +46,16 @@ void print_status(const json_t* status) {
   print_row("dropped", counts_of(at("events_dropped")));
   print_row("connections", text("connections") + " (" + text("channels") + " channels), " +
                                text("connections_turned_away") + " turned away");
+  print_row("health", health_text(status));
   print_row("alerts", counts_of(at("alerts")));
   print_row("webhooks", counts_of(at("webhooks")));
   if (const json_t* journal = at("journal"); journal != nullptr) print_row("journal", journal_text(journal));
+  if (at("named") != nullptr) {
+    print_row("named", named_text(status));
+    print_row("answers", answers_text(status));
+    print_row("limits", limits_text(status));
+    print_row("cache", cache_text(status));
+  }
   print_row("listening", text("listeners"));
   const json_t* failing = at("listeners_failing");
   for (std::size_t i = 0; i < json_array_size(failing); ++i) {

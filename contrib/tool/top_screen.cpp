@@ -5,13 +5,14 @@
 
 #include "tool/event_line.hpp"
 #include "tool/safe_text.hpp"
+#include "tool/status_text.hpp"
 
 namespace bindcast::tool {
 
 namespace {
 
 constexpr std::size_t kNumberWidth = 9;
-constexpr std::size_t kFixedLines = 8;  // the head, and the lines between the parts
+constexpr std::size_t kFixedLines = 10;  // the head, and the lines between the parts
 
 std::string decimal(double number) {
   char text[64];
@@ -90,6 +91,8 @@ std::vector<std::string> top_screen(const TopModel& model, const TopHead& head, 
   lines.push_back("blocked    " + decimal(model.blocked_in_window()) + " in " +
                   std::to_string(TopModel::kWindowSeconds) + " s  " + decimal(model.blocked_ever()) +
                   " since the start  alerts open " + alerts(head.status));
+  lines.push_back("named      " + named_text(head.status));
+  lines.push_back("health     " + health_text(head.status));
   lines.emplace_back();
 
   // What is left is shared: leaders two thirds, the latest events one third.

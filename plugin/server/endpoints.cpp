@@ -153,6 +153,7 @@ Json Server::status(Now now) const {
   set_json(o, "alerts", escalations_.statistics_json());
   set_json(o, "webhooks", webhooks_json(webhooks_.counters(), webhooks_.pending()));
   set_json(o, "health", health_json(health_));
+  if (host_summary_ != nullptr && !host_summary_->empty()) set_json(o, "named", fields_json(*host_summary_));
   set_json(o, "journal", journal_json(journal_.report(), hub.identity()));
   set_json(o, "publishing", publishing_status());
   set(o, "held_bytes", std::uint64_t{channels_.queues().held});

@@ -61,6 +61,8 @@ class Server {
   void start();
   // Listeners that are gone are closed, connections stay. A change of server.tls is in force for new connections.
   void apply(const Options& options);
+  // What the host last counted, for the status; it outlives the server's work.
+  void host_summary_is(const Fields& summary) noexcept { host_summary_ = &summary; }
   void options_come_from(ConfigOrigin origin) { shared_.origin = std::move(origin); }
   void tick(Now now);  // once a second
   [[nodiscard]] DeliveryLoad load() const noexcept;
@@ -192,6 +194,7 @@ class Server {
   uv_prepare_t before_wait_{};
   bool shutting_down_ = false;
   bool finished_ = false;
+  const Fields* host_summary_ = nullptr;
   lws_context* dying_context_ = nullptr;  // its handles close on the loop
 };
 

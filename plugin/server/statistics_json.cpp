@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "events/json.hpp"
 #include "events/timestamp.hpp"
 
 namespace bindcast {
@@ -108,6 +109,13 @@ Json health_json(const Health& health) {
   set(object.get(), "state", to_text(health.worst()));
   set_json(object.get(), "components", std::move(components));
   return object;
+}
+
+Json fields_json(const Fields& fields) {
+  std::string text;
+  append_json_value(text, fields.root());
+  json_error_t fault;
+  return parse_json(text, 0, fault);
 }
 
 Json delivery_json(const DeliveryStatistics& statistics) {

@@ -1,6 +1,7 @@
 // Counters as JSON, for get_statistics and get_status. Loop thread only.
 #pragma once
 
+#include "events/fields.hpp"
 #include "plugin/delivery/channel.hpp"
 #include "plugin/delivery/client_queue.hpp"
 #include "plugin/health/health.hpp"
@@ -12,6 +13,7 @@ namespace bindcast {
 
 // Adds the members events_accepted, events_delivered, … to `object`.
 void set_account(json_t* object, const Account& account);
+[[nodiscard]] Json fields_json(const Fields& fields);
 [[nodiscard]] Json delivery_json(const DeliveryStatistics& statistics);
 // What waits for one client, what it lost, and what batches and compression make of the rest; short, because there may
 // be a thousand of them.

@@ -288,7 +288,9 @@ void HostState::configure(const Options& options, Now now) {
   enabled_ = options.sources.named.enabled;
   interval_us_ = options.sources.named.interval.count();
   due_us_ = std::min(due_us_, now.mono_us + interval_us_);
-  if (!enabled_) last_.reset();
+  if (enabled_) return;
+  last_.reset();
+  summary_.clear();
 }
 
 // A host that has not answered yet is still coming up: it is asked each second.
@@ -305,6 +307,7 @@ void HostState::take(HostReading&& reading, Now now) {
   load_ = load_at(last_->counters);
   const double seconds = before ? static_cast<double>(last_->taken_us - before->taken_us) / 1e6 : 0;
   if (seconds <= 0) {
+    summarize(nullptr, 0);
     emit_status(nullptr, 0, now);
     return;
   }
@@ -314,9 +317,26 @@ void HostState::take(HostReading&& reading, Now now) {
   load_.queries_per_second = static_cast<double>(queries) / seconds;
   load_.cache_hit_ratio = hit_ratio_of(over_views(grown, CounterGroup::cache));
   load_.upstream = answer_times(last_->counters, grown);
+  summarize(&grown, seconds);
   emit_status(&grown, seconds, now);
   emit_query_stats(grown, seconds, now);
   told_(load_, now);
+}
+
+void HostState::summarize(const std::vector<HostCounter>* grown, double seconds) {
+  summary_.clear();
+  if (!host_.version.empty()) summary_.add("version", host_.version);
+  if (last_->uptime_seconds != 0) summary_.add_integer("uptime_seconds", as_integer(last_->uptime_seconds));
+  if (grown != nullptr) {
+    const std::vector<Counters> parts = by_view(*grown);
+    const Counters server = server_part(parts);
+    summary_.add_real("qps", load_.queries_per_second);
+    add_rates(summary_, "qps_by_rcode", of_group(server, CounterGroup::responses), seconds);
+    add_hit_ratio(summary_, over_views(*grown, CounterGroup::cache));
+  }
+  add_group(summary_, of_group(server_part(by_view(last_->counters)), CounterGroup::quotas));
+  for (const CounterGroup group : {CounterGroup::cache_memory, CounterGroup::cache_nodes})
+    add_group(summary_, over_views(last_->counters, group));
 }
 
 void HostState::emit_status(const std::vector<HostCounter>* grown, double seconds, Now now) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "events/fields.hpp"
 #include "plugin/host_info.hpp"
 #include "plugin/host_load.hpp"
 #include "plugin/metrics/metrics.hpp"
@@ -80,8 +81,12 @@ class HostState final : public Source {
   void take(HostReading&& reading, Now now);
   // As of the last reading; null: there is none, or nothing is asked.
   [[nodiscard]] const HostLoad* load() const noexcept { return last_ ? &load_ : nullptr; }
+  // Of the last reading what fits a few lines: version, uptime_seconds, qps, qps_by_rcode, cache_hit_ratio, quotas,
+  // cache_memory_bytes, cache_nodes, as the events have them. Empty: there was none.
+  [[nodiscard]] const Fields& summary() const noexcept { return summary_; }
 
  private:
+  void summarize(const std::vector<HostCounter>* grown, double seconds);
   void emit_status(const std::vector<HostCounter>* grown, double seconds, Now now);
   void emit_query_stats(const std::vector<HostCounter>& grown, double seconds, Now now);
   void write_metrics(MetricsText& text) const;
@@ -94,6 +99,7 @@ class HostState final : public Source {
   std::int64_t due_us_ = 0;
   std::optional<HostReading> last_;
   HostLoad load_;
+  Fields summary_;
 };
 
 }  // namespace bindcast

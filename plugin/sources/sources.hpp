@@ -39,6 +39,7 @@ class Sources {
   void end();
   // The host has told its counters.
   void take(HostReading&& reading, Now now);
+  [[nodiscard]] const Fields& host_summary() const noexcept { return host_state_->summary(); }
 
  private:
   Faults& faults_;

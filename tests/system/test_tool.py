@@ -368,7 +368,7 @@ class AccessTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        yaml = {"server": {"listen": ["127.0.0.1:0", f"unix:{cls.folder}/socket"]}}
+        yaml = {"server": {"listen": ["127.0.0.1:0", f"unix:{cls.folder}/socket"]}, "sources": {"named": {"interval": "1s"}}}
         cls.named = cls.enterClassContext(Named(ZONES, yaml=yaml))
 
     def fails(self, code: int, *arguments, says: str, **more):
@@ -429,6 +429,21 @@ class AccessTest(unittest.TestCase):
         text = run_for(self.named, "status").stdout
         self.assertIn(f"at {told['epoch']}-", text)
         self.assertIn(f"unix:{self.folder}/socket", text)
+        self.assertRegex(text, r"(?m)^health +healthy, \d+ components$")
+        # What named counted, once it was asked.
+        text = wait_until(lambda: (said := run_for(self.named, "status").stdout) and "queries/s" in said and said,
+                          "named's counters")
+        self.assertRegex(text, r"(?m)^named +[\d.]+ queries/s, (?:[\d.]+ % from the cache, )?up \d+:\d\d:\d\d, version 9\.18")
+        self.assertRegex(text, r"(?m)^limits .*recursive_clients \d+ of \d+")
+        self.assertRegex(text, r"(?m)^cache +\d+ names, \d+ of \d+ bytes$")
+
+    def test_a_component_that_is_not_well(self):
+        status = {"health": {"state": "unhealthy", "components": {
+            "journal": {"state": "unhealthy", "reason": "the disk is full\x1b[2J"}, "capture": {"state": "healthy"}}}}
+        with http_server(lambda *_: (200, status)) as server:
+            text = run("status", "--url", server.url).stdout
+        self.assertRegex(text, r"(?m)^health +unhealthy: journal unhealthy \(the disk is full\\x1b\[2J\)$")
+        self.assertNotRegex(text, "(?m)^named")
 
     def test_encrypted(self):
         certificate, key, other = (self.folder / name for name in ("cert.pem", "key.pem", "other.pem"))
@@ -542,12 +557,12 @@ class CheckTest(unittest.TestCase):
 class TopTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        yaml = {"events": {"rpz": {"feeds": {"malware.feed": "malware"}}}}
+        yaml = {"events": {"rpz": {"feeds": {"malware.feed": "malware"}}}, "sources": {"named": {"interval": "1s"}}}
         cls.named = cls.enterClassContext(Named(ZONES, options=RPZ, yaml=yaml))
 
     def test_on_a_terminal(self):
         with Asker(self.named, "asked.example.com", pause_s=0.01), Asker(self.named, "bad.test", pause_s=0.3):
-            seen = lambda text: "asked.example.com" in text and "malware_blocked" in text
+            seen = lambda text: all(part in text for part in ("asked.example.com", "malware_blocked", " queries/s, "))
             text = in_terminal("top", named=self.named, keys=b"q", until=seen)
         self.assertTrue(text.startswith("\x1b[?1049h"))
         self.assertTrue(text.endswith("\x1b[?1049l"))
@@ -557,7 +572,8 @@ class TopTest(unittest.TestCase):
             lines = re.sub(r"\x1b\[[?0-9]*[A-Za-z]", "", screen).split("\r\n")
             self.assertLessEqual(len(lines), 24)
             self.assertLessEqual(max(map(len, lines)), 80)
-        for part in ("queries/s", "NOERROR|NXDOMAIN", "p50", "127.0.0.1", "q quits", r"named on \S+, \d+ connections"):
+        for part in ("queries/s", "NOERROR|NXDOMAIN", "p50", "127.0.0.1", "q quits", r"named on \S+, \d+ connections",
+                     r"named +[1-9][\d.]* queries/s", r"health +healthy, \d+ components"):
             self.assertRegex(screens[-1], part)
 
     def test_elsewhere(self):

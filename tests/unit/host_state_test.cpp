@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "events/json.hpp"
 #include "plugin/hub/hub.hpp"
 #include "plugin/sources/host_state.hpp"
 
@@ -132,6 +133,11 @@ struct Fixture {
     state.take({.taken_us = at(seconds).mono_us, .uptime_seconds = 60, .counters = std::move(counters), .left_out = 0},
                at(seconds));
   }
+  [[nodiscard]] std::string summary() const {
+    std::string json;
+    append_json_value(json, state.summary().root());
+    return json;
+  }
   // What is in `data` of the last event but `back`.
   [[nodiscard]] std::string data(std::size_t back = 0) const {
     const std::string& json = taker.got.at(taker.got.size() - 1 - back);
@@ -156,6 +162,9 @@ void two_readings_make_both_events(void**) {
               R"("quotas":{"recursive_clients":{"used":0,"limit":1000}},)"
               R"("cache_memory_bytes":{"used":7000,"limit":9000},)"
               R"("views":[{"view":"v","cache_memory_bytes":{"used":7000,"limit":9000}}]})");
+  assert_text(f.summary(),
+              R"({"version":"9.18.1","uptime_seconds":60,"quotas":{"recursive_clients":{"used":0,"limit":1000}},)"
+              R"("cache_memory_bytes":{"used":7000,"limit":9000}})");
 
   f.take({counter(CounterGroup::queries, "A", 14, 1), counter(CounterGroup::queries, "MX", 3, 1),
           counter(CounterGroup::responses, "NOERROR", 16, 2), counter(CounterGroup::responses, "REFUSED", 1, 2),
@@ -169,6 +178,8 @@ void two_readings_make_both_events(void**) {
                         R"("by_rcode":{"NOERROR":3,"REFUSED":1},"by_type":{"A":4},)"
                         R"("cache":{"query_hits":3,"query_misses":1},"cache_hit_ratio":0.75,)"
                         R"("views":[{"view":"v","cache":{"query_hits":3,"query_misses":1},"cache_hit_ratio":0.75}]})");
+  assert_text(f.summary(), R"({"version":"9.18.1","uptime_seconds":60,"qps":2.0,)"
+                           R"("qps_by_rcode":{"NOERROR":1.5,"REFUSED":0.5},"cache_hit_ratio":0.75})");
 }
 
 void the_load_is_known_until_nothing_is_asked_any_more(void**) {
@@ -267,6 +278,7 @@ void switched_off_it_does_nothing_and_forgets(void**) {
   f.take({counter(kServer, "a", 9)}, 100);
   assert_int_equal(f.asked, 0);
   assert_int_equal(f.taker.got.size(), 1);
+  assert_true(f.state.summary().empty());
   assert_true(f.metrics.text(MetricsFormat::openmetrics).find("named") == std::string::npos);
   f.options.sources.named.enabled = true;
   f.state.configure(f.options, at(200));

@@ -342,7 +342,11 @@ void top_fits_every_screen(void**) {
   take(model, "dns_query_log", evil);
   take(model, "malware_blocked", evil);
   model.end_second();
-  const auto status = parsed(R"({"service":"named","host":"\u001b[31mns1","connections":3,"alerts":{"open":1}})");
+  const auto status =
+      parsed(R"({"service":"named","host":"\u001b[31mns1","connections":3,"alerts":{"open":1},)"
+             R"("named":{"qps":120.44,"cache_hit_ratio":0.743,"uptime_seconds":93784,"version":"9.18\u009b"},)"
+             R"("health":{"state":"degraded","components":{"a":{"state":"healthy"},)"
+             R"("\u001b[2J":{"state":"degraded","reason":"\u202e"}}}})");
   const TopHead head{.status = status.get(), .time = "12:34:56", .trouble = "", .sample = 10};
   for (const auto& [width, height] : {std::pair{80, 24}, {40, 1}, {40, 5}, {200, 60}, {81, 9}}) {
     const auto lines = top_screen(model, head, static_cast<std::size_t>(width), static_cast<std::size_t>(height));
@@ -354,7 +358,10 @@ void top_fits_every_screen(void**) {
       assert_in_range(characters, 0, width);
     }
   }
-  assert_text(top_screen(model, head, 80, 24).back(), "q quits");
+  const auto screen = top_screen(model, head, 200, 24);
+  assert_text(screen.back(), "q quits");
+  assert_text(screen[5], R"(named      120.4 queries/s, 74.3 % from the cache, up 1 d 2:03:04, version 9.18\x9b)");
+  assert_text(screen[6], R"(health     degraded: \x1b[2J degraded (\u{202e}))");
   assert_true(is_safe(top_line(model, head)));
 }
 
