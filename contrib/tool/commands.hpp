@@ -74,6 +74,13 @@ struct AckOptions {
 };
 void acknowledge(const AckOptions& options);
 
+struct ConfigOptions {
+  Access access;
+  std::string key;  // only this one, or what is below it; empty: all
+  bool changed = false, json = false;
+};
+void print_configuration(const ConfigOptions& options);
+
 void list_types();
 
 void check(const std::string& file);

@@ -161,6 +161,16 @@ void add_acknowledge(CLI::App& app) {
   command.callback([options] { acknowledge(*options); });
 }
 
+void add_config(CLI::App& app) {
+  CLI::App& command = add_command(app, "config", "Show the configuration that is in force");
+  auto options = std::make_shared<ConfigOptions>();
+  add_access(command, options->access);
+  command.add_option("key", options->key, "Only this option, or those below it")->type_name("KEY");
+  command.add_flag("--changed", options->changed, "Only what differs from the default");
+  command.add_flag("--json", options->json, "Write it as JSON, as the server sends it");
+  command.callback([options] { print_configuration(*options); });
+}
+
 void add_types(CLI::App& app) {
   add_command(app, "types", "List the types of events: category, priority, severity, when").callback(list_types);
 }
@@ -199,6 +209,7 @@ int run(int argc, char** argv) {
   add_status(app);
   add_top(app);
   add_acknowledge(app);
+  add_config(app);
   add_login(app);
   add_types(app);
   add_check(app);

@@ -445,6 +445,24 @@ class AccessTest(unittest.TestCase):
         self.assertRegex(text, r"(?m)^health +unhealthy: journal unhealthy \(the disk is full\\x1b\[2J\)$")
         self.assertNotRegex(text, "(?m)^named")
 
+    def test_config(self):
+        socket = f"unix:{self.folder}/socket"
+        whole = run_for(self.named, "config").stdout.splitlines()
+        self.assertRegex(whole[0], rf"^# {self.named.folder}/bindcast\.yaml, read at 20\S+Z$")
+        listen = next(line for line in whole if line.startswith("server.listen: "))
+        self.assertIn(socket, listen)
+        self.assertTrue(listen.endswith("  # default: 127.0.0.1:8353"), listen)
+        self.assertIn("journal.path: bindcast.db", whole)
+        differs = run_for(self.named, "config", "--changed").stdout.splitlines()
+        self.assertIn(listen, differs)
+        self.assertNotIn("journal.path: bindcast.db", differs)
+        below = run_for(self.named, "config", "journal").stdout.splitlines()[1:]
+        self.assertTrue(below and all(line.startswith("journal.") for line in below), below)
+        self.assertEqual(["journal.path: bindcast.db"], run_for(self.named, "config", "journal.path").stdout.splitlines()[1:])
+        self.assertEqual(REFUSED, run_for(self.named, "config", "journa").returncode)
+        as_json = json.loads(run_for(self.named, "config", "--json").stdout)
+        self.assertEqual(len(whole) - 1, len(as_json["options"]))
+
     def test_encrypted(self):
         certificate, key, other = (self.folder / name for name in ("cert.pem", "key.pem", "other.pem"))
         for file in (other, certificate):
