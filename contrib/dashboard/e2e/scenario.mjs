@@ -115,7 +115,24 @@ await run(async (context) => {
   await page.getByRole('button', { name: 'Acknowledge' }).click();
   await page.getByText('Waiting for somebody: 0').waitFor();
   await visit('Security', 'Hits by feed');
-  await visit('Server', 'Connections');
+  await visit('Server', 'Connections and their queues');
+  const queues = page.getByRole('region', { name: 'Connections and their queues' });
+  await queues.getByRole('row', { name: /^ann admin .* of 500 events/ }).first().waitFor();
+  await page.getByRole('region', { name: 'Events that did not come, by reason' }).getByText('queue_overflow').waitFor();
+  await page.getByRole('region', { name: 'Batching and compression' }).getByText(/% below/).waitFor();
+  await page.getByRole('region', { name: /^Channels/ }).getByText('bindcast.v1.deflate').first().waitFor();
+  const options = page.getByRole('region', { name: 'Options' });
+  const option = (name) => options.getByRole('row', { name });
+  await option(/^journal\.path .* bindcast\.db bindcast\.db$/).waitFor();
+  await option(/^auth\.users\[ann\]\.password .* \(hidden\) \(differs from the default\) none$/).waitFor();
+  await page.getByText(/Read from \/.*bindcast\.yaml/).waitFor();
+  await page.getByRole('button', { name: 'Only what differs' }).click();
+  await option(/^journal\.path/).waitFor({ state: 'detached' });
+  await option(/^server\.listen .*127\.0\.0\.1:\d+ \(differs from the default\) 127\.0\.0\.1:8353$/).waitFor();
+  await page.getByLabel('Search options').fill('roles ann');
+  await option(/^server\.listen/).waitFor({ state: 'detached' });
+  await option(/^auth\.users\[ann\]\.roles/).waitFor();
+  assert(!(await page.content()).includes('$y$'), 'the hash of a password is shown');
   await visit('Now', 'Queries a second');
   await visit('History', /events/);
   await page.getByLabel('Filter').fill('type = "custom.incident"');
@@ -161,6 +178,11 @@ await run(async (context) => {
   await please('publish', { type: 'custom.incident', priority: 'critical', data: { message: 'for all' } });
   await page.getByText('for all').waitFor();
   assert((await page.getByRole('button', { name: 'Acknowledge' }).count()) === 0, 'a viewer is offered what he may not');
+  await visit('Server', /Left out: .*yours \(viewer\) may not/);
+  await page.getByRole('region', { name: 'The queue of this page' }).getByRole('row').nth(1).waitFor();
+  await page.getByRole('region', { name: 'Events that did not come, by reason' }).getByText('queue_overflow').waitFor();
+  for (const hidden of ['Options', 'Connections and their queues'])
+    assert((await page.getByRole('region', { name: hidden }).count()) === 0, `a viewer is shown ${hidden}`);
   await please('disconnect', { user: 'vic' });
   await page.getByRole('button', { name: 'Try now' }).click();
   await page.getByLabel('User').waitFor();

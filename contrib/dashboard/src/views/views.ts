@@ -8,7 +8,7 @@ import { Live } from './live/live.tsx';
 import { Now } from './now.tsx';
 import { Operations, OPERATIONS } from './operations.tsx';
 import { Security, SECURITY } from './security.tsx';
-import { Server } from './server.tsx';
+import { Server } from './server/server.tsx';
 
 export interface View {
   name: string; // in the address
