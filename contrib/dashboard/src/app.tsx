@@ -1,5 +1,5 @@
-import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { Connection } from './connection.tsx';
 import { LogIn } from './log_in.tsx';
 import { href, route } from './route.ts';
 import { client, dismiss, logOut, notices, state, welcome } from './session.ts';
@@ -15,7 +15,7 @@ export function App() {
 function Waiting() {
   return (
     <main class="centre">
-      <Connection />
+      <Connection of={client} state={state.value} />
     </main>
   );
 }
@@ -49,7 +49,7 @@ function Shell() {
             </a>
           ))}
         </nav>
-        <Connection />
+        <Connection of={client} state={state.value} />
         <button type="button" onClick={toggleTheme}>
           Light / dark
         </button>
@@ -79,37 +79,4 @@ function Shell() {
 function focusContent(event: Event): void {
   event.preventDefault();
   document.getElementById('content')?.focus();
-}
-
-/** How the connection stands. */
-function Connection() {
-  const now = state.value;
-  const seconds = useSignal(0);
-  useEffect(() => {
-    if (now.name !== 'waiting') return;
-    const tell = () => (seconds.value = Math.max(0, Math.ceil((now.until - Date.now()) / 1000)));
-    tell();
-    const timer = setInterval(tell, 500);
-    return () => clearInterval(timer);
-  }, [now]);
-  if (now.name === 'live')
-    return (
-      <span role="status" class="state good">
-        connected
-      </span>
-    );
-  if (now.name === 'connecting')
-    return (
-      <span role="status" class="state">
-        connecting…
-      </span>
-    );
-  return (
-    <span role="status" class="state bad">
-      {now.name === 'waiting' ? `disconnected, next try in ${seconds.value} s` : 'disconnected'}: {now.why}{' '}
-      <button type="button" onClick={() => client.connect()}>
-        Try now
-      </button>
-    </span>
-  );
 }

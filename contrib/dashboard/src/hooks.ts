@@ -15,7 +15,7 @@ export function useLatest(types: string[]): ReadonlySignal<BindcastEvent[]> {
       const fresh = more.filter((event) => wanted.has(event.type) && !known.has(event.id));
       if (fresh.length === 0) return;
       latest.value = [...fresh, ...latest.peek()]
-        .sort((a, b) => b.timestamp.localeCompare(a.timestamp))
+        .sort((a, b) => b.timestamp.localeCompare(a.timestamp) || b.id.localeCompare(a.id))
         .slice(0, KEPT);
     };
     const end = onEvents(add);

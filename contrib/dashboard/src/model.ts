@@ -1,7 +1,7 @@
 // What is known of the server between events: its numbers over the last minutes, its health, what waits to be acknowledged.
-import type { BindcastEvent } from '@bindcast/client';
-import { computed, effect, signal } from '@preact/signals';
-import { client, notify, onEvents, onMessage, state, welcome } from './session.ts';
+import type { BindcastEvent, Subscription } from '@bindcast/client';
+import { batch, computed, effect, signal, type Signal } from '@preact/signals';
+import { client, loggedIn, notify, onEvents, onMessage, state, welcome } from './session.ts';
 
 export type Values = Record<string, unknown>;
 
@@ -9,6 +9,15 @@ export type Values = Record<string, unknown>;
 export const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
 export const values = (value: unknown): Values => (typeof value === 'object' && value !== null ? (value as Values) : {});
 export const list = (value: unknown): Values[] => (Array.isArray(value) ? value.map(values) : []);
+
+// What one user was shown is not for the next one.
+const forgetting: (() => void)[] = [];
+
+function known<Value>(nothing: Value): Signal<Value> {
+  const made = signal(nothing);
+  forgetting.push(() => (made.value = nothing));
+  return made;
+}
 
 // ── Alerts ──
 
@@ -26,9 +35,9 @@ export interface Alert {
 const MOST_ALERTS = 1000, MOST_IDS = 500;
 const NAMED_BY = ['client', 'zone', 'policy_zone', 'rule', 'qname', 'domain', 'name', 'component', 'server', 'user'];
 
-export const alerts = signal<ReadonlyMap<string, Alert>>(new Map());
+export const alerts = known<ReadonlyMap<string, Alert>>(new Map());
 export const openAlerts = computed(() => alerts.value.size);
-export const ended = signal<Values[]>([]); // acknowledgements and recoveries, the newest first
+export const ended = known<Values[]>([]); // acknowledgements and recoveries, the newest first
 
 function keyOf(event: BindcastEvent): string {
   return JSON.stringify([event.type, event.metadata?.view, ...NAMED_BY.map((name) => event.data[name])]);
@@ -81,14 +90,14 @@ export interface Series {
 
 const KEPT_SECONDS = 900;
 
-export const queryStats = signal<Values>({}); // the data of the last dns_query_stats, and so on
-export const bindStatus = signal<Values>({});
-export const analytics = signal<Values>({});
-export const system = signal<Values>({});
-export const health = signal<Values[]>([]);
-export const forwarders = signal<ReadonlyMap<string, Values>>(new Map());
-export const rcodes = signal<Series>({ times: [], lines: {} });
-export const latency = signal<Series>({ times: [], lines: {} });
+export const queryStats = known<Values>({}); // the data of the last dns_query_stats, and so on
+export const bindStatus = known<Values>({});
+export const analytics = known<Values>({});
+export const system = known<Values>({});
+export const health = known<Values[]>([]);
+export const forwarders = known<ReadonlyMap<string, Values>>(new Map());
+export const rcodes = known<Series>({ times: [], lines: {} });
+export const latency = known<Series>({ times: [], lines: {} });
 
 function appended(series: Series, timestamp: string, point: Record<string, number>): Series {
   const time = Date.parse(timestamp) / 1000;
@@ -178,16 +187,27 @@ export function watchServer(types: string[]): void {
     epoch = welcome.value?.epoch ?? '';
     void takeHealth();
   });
-  client.subscribe({ name: 'alerts', min_priority: 'critical' }).catch((fault: Error) => notify(fault.message));
-  client
-    .subscribe({ name: 'views', event_types: [...NUMBERS, 'notification_sent', ...types] })
-    .catch((fault: Error) => notify(fault.message));
+  effect(() => {
+    if (!loggedIn.value) return batch(() => forgetting.forEach((forget) => forget()));
+    subscribe({ name: 'alerts', min_priority: 'critical' });
+    subscribe({ name: 'views', event_types: [...NUMBERS, 'notification_sent', ...types] });
+  });
+  effect(() => {
+    if (!loggedIn.value) return;
+    if (analyticsWanted.value) subscribe({ name: ANALYTICS, event_types: ['dns_analytics_update'] });
+    else client.unsubscribe(ANALYTICS).catch(() => {});
+  });
+}
+
+function subscribe(subscription: Subscription): void {
+  client.subscribe(subscription).catch((fault: Error) => notify(fault.message));
 }
 
 const NUMBERS = ['dns_query_stats', 'bind_status_update', 'system_metrics', 'health_update', 'forwarder_status_change',
   'forwarder_health_check'];
 const ANALYTICS = 'analytics';
 const LINGER_MS = 60_000;
+const analyticsWanted = signal(false);
 let lingering: ReturnType<typeof setTimeout> | undefined;
 
 /**
@@ -195,14 +215,9 @@ let lingering: ReturnType<typeof setTimeout> | undefined;
  * any more, which is believed after a while.
  */
 export function wantAnalytics(): () => void {
-  if (lingering === undefined)
-    client.subscribe({ name: ANALYTICS, event_types: ['dns_analytics_update'] }).catch((fault: Error) => notify(fault.message));
   clearTimeout(lingering);
-  lingering = undefined;
+  analyticsWanted.value = true;
   return () => {
-    lingering = setTimeout(() => {
-      lingering = undefined;
-      client.unsubscribe(ANALYTICS).catch(() => {});
-    }, LINGER_MS);
+    lingering = setTimeout(() => (analyticsWanted.value = false), LINGER_MS);
   };
 }

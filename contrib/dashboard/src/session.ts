@@ -1,13 +1,15 @@
 // Who is logged in, and the connection that all views but Live share.
-import { Client, type BindcastEvent, type ClientOptions, type Gap, type ServerMessage, type State } from '@bindcast/client';
-import { computed, signal } from '@preact/signals';
+import { Client, type BindcastEvent, type ClientOptions, type Gap, type ServerMessage, type State,
+  type Welcome } from '@bindcast/client';
+import { batch, computed, signal } from '@preact/signals';
 
 export const state = signal<State>({ name: 'connecting' });
 /** What the server or this page has to say to the user, the newest last. */
 export const notices = signal<{ id: number; text: string }[]>([]);
 
-export const welcome = computed(() => (state.value.name === 'live' ? state.value.welcome : lastWelcome));
-let lastWelcome: Extract<State, { name: 'live' }>['welcome'] | undefined;
+/** The last one of this session, which outlives a connection that is cut. */
+export const welcome = signal<Welcome | undefined>(undefined);
+export const loggedIn = computed(() => welcome.value !== undefined);
 
 /** May the user do what only these roles of the server's own may? Own roles are asked of the server. */
 export const mayAcknowledge = computed(() => welcome.value !== undefined && !onlyWatches(welcome.value.roles));
@@ -19,6 +21,11 @@ function onlyWatches(roles: string[]): boolean {
 // The token that was typed in lives as long as the tab. A login is a cookie, which no script can read; that there is one
 // is all that is kept of it.
 const TOKEN = 'bindcast.token', LOGIN = 'bindcast.login';
+
+// '': the cookie is what lets in.
+function token(): string {
+  return sessionStorage.getItem(TOKEN) ?? '';
+}
 
 type EventsListener = (events: readonly BindcastEvent[]) => void;
 const eventsListeners = new Set<EventsListener>();
@@ -32,9 +39,9 @@ function webSocketUrl(): string {
   return url.href;
 }
 
-/** Another connection of the same user. */
+/** Another connection of the user, whoever it is when it connects. */
 export function newClient(options: Omit<ClientOptions, 'url' | 'token'>): Client {
-  return new Client({ url: webSocketUrl(), token: sessionStorage.getItem(TOKEN) ?? '', ...options });
+  return new Client({ url: webSocketUrl(), token, ...options });
 }
 
 export const client = newClient({
@@ -47,20 +54,31 @@ export const client = newClient({
     messageListeners.forEach((listener) => listener(message));
   },
   onState: (now) => {
-    if (now.name === 'live') {
-      lastWelcome = now.welcome;
-      if (localStorage.getItem(LOGIN)) void renew();
-    }
     if (now.name === 'unauthenticated') {
       // Who has not tried anything yet has no fault to read.
-      const tried = sessionStorage.getItem(TOKEN) !== null || localStorage.getItem(LOGIN) !== null;
-      sessionStorage.removeItem(TOKEN);
-      state.value = tried ? now : { ...now, why: '' };
-      return;
+      const tried = welcome.peek() !== undefined || token() !== '' || localStorage.getItem(LOGIN) !== null;
+      return sessionEnds(tried ? now.why : '');
     }
-    state.value = now;
+    batch(() => {
+      state.value = now;
+      if (now.name === 'live') welcome.value = now.welcome;
+    });
+    if (now.name === 'live' && token() === '' && localStorage.getItem(LOGIN) !== null) void renew();
   },
 });
+
+// Nothing of it stays on the page: model.ts forgets what it knows, and the views are not there without a session.
+function sessionEnds(why: string): void {
+  clearTimeout(renewal);
+  client.forget();
+  if (token() === '') localStorage.removeItem(LOGIN);
+  else sessionStorage.removeItem(TOKEN);
+  batch(() => {
+    welcome.value = undefined;
+    notices.value = [];
+    state.value = { name: 'unauthenticated', why };
+  });
+}
 
 function listen<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
   listeners.add(listener);
@@ -83,9 +101,8 @@ export function dismiss(id: number): void {
 
 /** An HTTP request as this user; rejects with what the server says is wrong. */
 export async function api(path: string, options: RequestInit = {}): Promise<Record<string, unknown>> {
-  const token = sessionStorage.getItem(TOKEN);
   const headers = new Headers(options.headers);
-  if (token) headers.set('authorization', `Bearer ${token}`);
+  if (token() !== '') headers.set('authorization', `Bearer ${token()}`);
   const answer = await fetch(path, { ...options, headers, cache: 'no-store' });
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
   if (!answer.ok) throw new Error(String(body['error'] ?? `HTTP ${answer.status}`));
@@ -96,41 +113,41 @@ export async function logIn(user: string, password: string): Promise<void> {
   sessionStorage.removeItem(TOKEN);
   const answer = await api('api/v1/login', { method: 'POST', body: JSON.stringify({ user, password }) });
   localStorage.setItem(LOGIN, '1');
-  renewBefore(String(answer['expires_at']));
-  client.connect('');
+  renewBefore(answer['expires_at']);
+  client.connect();
 }
 
-export function logInByToken(token: string): void {
-  sessionStorage.setItem(TOKEN, token);
-  localStorage.removeItem(LOGIN);
-  client.connect(token);
+export function logInByToken(typed: string): void {
+  sessionStorage.setItem(TOKEN, typed);
+  client.connect();
 }
 
 export async function logOut(): Promise<void> {
   client.close();
-  client.forget();
-  const byLogin = localStorage.getItem(LOGIN) !== null;
-  sessionStorage.removeItem(TOKEN);
-  localStorage.removeItem(LOGIN);
-  clearTimeout(renewal);
-  lastWelcome = undefined;
-  if (byLogin) await api('api/v1/logout', { method: 'POST' }).catch(() => {});
-  state.value = { name: 'unauthenticated', why: 'Logged out.' };
+  if (token() === '') await api('api/v1/logout', { method: 'POST' }).catch(() => {});
+  sessionEnds('Logged out.');
 }
 
-// A session does not become longer by being used: a page that is open asks for it, when half of its time is over.
+// A session does not become longer by being used: a page that is open asks for it, when half of its time is over. An
+// attempt that fails is made again in half of what is left; when nothing is left, the server ends the connection.
 let renewal: ReturnType<typeof setTimeout> | undefined;
+let expiresAt = 0; // as Date.now()
 
-function renewBefore(expiresAt: string): void {
+function renewBefore(end: unknown): void {
   clearTimeout(renewal);
-  const left = Date.parse(expiresAt) - Date.now();
-  if (Number.isFinite(left)) renewal = setTimeout(() => void renew(), Math.min(Math.max(left / 2, 1000), 2 ** 31 - 1));
+  expiresAt = Date.parse(String(end));
+  renewInTime();
+}
+
+function renewInTime(): void {
+  const left = expiresAt - Date.now();
+  if (left > 0) renewal = setTimeout(() => void renew(), Math.min(Math.max(left / 2, 1000), 2 ** 31 - 1));
 }
 
 async function renew(): Promise<void> {
   try {
-    renewBefore(String((await api('api/v1/renew', { method: 'POST' }))['expires_at']));
+    renewBefore((await api('api/v1/renew', { method: 'POST' }))['expires_at']);
   } catch {
-    // The session is over, and the connection is told so by the server.
+    renewInTime();
   }
 }

@@ -1,10 +1,13 @@
 import { backoffMs } from './backoff.ts';
+import { contentOf, type Content } from './frames.ts';
 import type { BindcastEvent, Gap, Preferences, ServerMessage, Subscription, Welcome } from './messages.ts';
 import { Position } from './position.ts';
 
 const PATIENCE_MS = 10_000; // with a connection that is being made, and with an answer
 const STANDS_MS = 5_000; // a connection that lasted so long was no failed attempt
-const SILENCE_MS = 45_000; // after which the server is asked whether it is there
+const LOOK_MS = 15_000; // how often it is looked whether anything came
+const SILENT_LOOKS = 3; // at which the server is asked whether it is there
+const MOST_WAITING = 32 * 2 ** 20; // bytes of frames that are not decoded yet
 
 /** Close codes that another attempt would only get again. */
 const POLICY_VIOLATION = 1008, BAD_TOKEN = 4401, NOT_PERMITTED = 4403, NO_AUTHENTICATION = 4408, REPLACED = 4409;
@@ -24,8 +27,8 @@ export type State =
 export interface ClientOptions {
   /** ws://host:port/ws or wss://… */
   url: string;
-  /** Of any kind; nothing: a cookie of the page's, or the server lets everybody in. */
-  token?: string;
+  /** Of any kind, asked for at each connection; '': a cookie of the page's, or the server lets everybody in. */
+  token?: string | (() => string);
   preferences?: Preferences;
   /** In order, each once; of one message together. */
   onEvents?(events: readonly BindcastEvent[]): void;
@@ -69,16 +72,20 @@ export class Client {
   #socket: WebSocket | null = null;
   #decoding: Promise<void> = Promise.resolve(); // frames are decoded one after the other
   #backlog = 0;
+  #waiting = 0; // bytes of the backlog
+  #admitted = false; // has the server let this connection in?
   #subscriptions = new Map<string, Subscription>();
   #preferences: Preferences;
+  #changes = new Map<string, Promise<unknown>>(); // by subscription: the last one that was asked for
   #position = new Position();
   #pending = new Map<string, Pending>();
   #nextId = 1;
   #attempt = 0;
-  #liveSince = 0;
-  #heardAt = 0;
+  #token = ''; // of this connection
+  #silentLooks = 0;
   #refusal = ''; // the last error that the server said of this connection as a whole
-  #timer: ReturnType<typeof setTimeout> | undefined; // of the state: patience, or the next attempt
+  // Of the state: patience, or the next attempt, or when a connection is none that failed. No clock is read: it may jump.
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setInterval> | undefined;
   #waitingForLive: (() => void)[] = [];
 
@@ -101,24 +108,23 @@ export class Client {
     return this.#backlog;
   }
 
-  /** Connects, or does so at once where it would wait. With another token, if one is given; '' forgets the old one. */
-  connect(token?: string): void {
-    if (token !== undefined) this.#options = { ...this.#options, token };
+  /** Connects, or does so at once where it would wait. */
+  connect(): void {
     if (this.#state.name === 'connecting' || this.#state.name === 'live') return;
     this.#open();
   }
 
   close(): void {
-    this.#drop();
-    this.#enter({ name: 'ended', why: 'closed' });
+    this.#end('closed');
   }
 
-  /** Forgets where it was: the next connection does not ask for what was missed. */
+  /** As a new client: the next connection does not ask for what was missed, and subscribes to nothing by itself. */
   forget(): void {
     this.#position.forget();
+    this.#subscriptions.clear();
   }
 
-  /** Resolves when the state is `live`. */
+  /** Resolves when the state is `live`, be it after another connect(). */
   live(): Promise<void> {
     if (this.#state.name === 'live') return Promise.resolve();
     return new Promise((resolve) => this.#waitingForLive.push(resolve));
@@ -128,26 +134,38 @@ export class Client {
    * Subscribes, now or when there is a connection, and again after each reconnect. Rejects with a RequestError: then a
    * subscription of that name is as it was.
    */
-  async subscribe(subscription: Subscription): Promise<ServerMessage> {
-    for (;;) {
-      await this.live();
-      try {
-        const answer = await this.request('subscribe', { ...subscription });
-        this.#subscriptions.set(subscription.name, subscription);
-        return answer;
-      } catch (fault) {
-        if (!(fault instanceof ConnectionLost)) throw fault;
+  subscribe(subscription: Subscription): Promise<ServerMessage> {
+    return this.#inTurn(subscription.name, async () => {
+      for (;;) {
+        await this.live();
+        try {
+          const answer = await this.request('subscribe', { ...subscription });
+          this.#subscriptions.set(subscription.name, subscription);
+          return answer;
+        } catch (fault) {
+          if (!(fault instanceof ConnectionLost)) throw fault;
+        }
       }
-    }
+    });
   }
 
-  async unsubscribe(name: string): Promise<void> {
-    if (this.#subscriptions.delete(name) && this.#state.name === 'live') await this.request('unsubscribe', { name });
+  /** After a subscribe() of that name that still waits. */
+  unsubscribe(name: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      if (this.#subscriptions.delete(name)) await this.#tellIfConnected('unsubscribe', { name });
+    });
   }
 
+  /** Rejects with a RequestError: then they are as they were. */
   async setPreferences(preferences: Preferences): Promise<void> {
-    this.#preferences = { ...this.#preferences, ...preferences };
-    if (this.#state.name === 'live') await this.request('set_preferences', { ...preferences });
+    const before = this.#preferences;
+    const now = (this.#preferences = { ...before, ...preferences });
+    try {
+      await this.#tellIfConnected('set_preferences', { ...preferences });
+    } catch (refusal) {
+      if (this.#preferences === now) this.#preferences = before;
+      throw refusal;
+    }
   }
 
   /** Ends alerts, by the ids of their events: at most 32. */
@@ -158,17 +176,37 @@ export class Client {
   /** Sends a request; its answer. Rejects with RequestError where the server refuses, else with ConnectionLost. */
   request(type: string, data: Record<string, unknown> = {}): Promise<ServerMessage> {
     return new Promise((resolve, reject) => {
+      if (!this.#admitted) return reject(new ConnectionLost('not connected'));
       const id = `c${this.#nextId++}`;
       const timer = setTimeout(() => this.#lost('no answer in time'), PATIENCE_MS);
       this.#pending.set(id, { resolve, reject, timer });
-      if (!this.#send({ type, id, data })) this.#settle(id)?.reject(new ConnectionLost('not connected'));
+      this.#send({ type, id, data });
     });
   }
 
-  #send(message: object): boolean {
-    if (this.#socket?.readyState !== 1) return false;
-    this.#socket.send(JSON.stringify(message));
-    return true;
+  // What is asked of one subscription is done in the order in which it was asked for.
+  #inTurn<Result>(name: string, act: () => Promise<Result>): Promise<Result> {
+    const done = (this.#changes.get(name) ?? Promise.resolve()).then(act, act);
+    const forget = () => {
+      if (this.#changes.get(name) === done) this.#changes.delete(name);
+    };
+    this.#changes.set(name, done);
+    done.then(forget, forget);
+    return done;
+  }
+
+  // What each new connection is told anyway.
+  async #tellIfConnected(type: string, data: Record<string, unknown>): Promise<void> {
+    try {
+      await this.request(type, data);
+    } catch (fault) {
+      if (!(fault instanceof ConnectionLost)) throw fault;
+    }
+  }
+
+  // On a socket that is being closed this does nothing, and the close is told.
+  #send(message: object): void {
+    this.#socket?.send(JSON.stringify(message));
   }
 
   #settle(id: string): Pending | undefined {
@@ -181,89 +219,103 @@ export class Client {
 
   #enter(state: State): void {
     this.#state = state;
-    this.#options.onState?.(state);
-    if (state.name === 'live') for (const resolve of this.#waitingForLive.splice(0)) resolve();
+    this.#program(() => this.#options.onState?.(state));
+    if (this.#state.name === 'live') for (const resolve of this.#waitingForLive.splice(0)) resolve();
+  }
+
+  // A fault of the program's own is none of the connection's.
+  #program(act: () => void): void {
+    try {
+      act();
+    } catch (fault) {
+      if (typeof reportError === 'function') reportError(fault);
+      else console.error(fault);
+    }
   }
 
   #open(): void {
     this.#drop();
     this.#refusal = '';
-    this.#enter({ name: 'connecting' });
     const Socket = this.#options.WebSocket ?? WebSocket;
     const compressed = typeof DecompressionStream === 'function';
     const socket = new Socket(this.#options.url, [compressed ? 'bindcast.v1.deflate' : 'bindcast.v1.json']);
     socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      if (this.#socket !== socket) return;
+      const token = this.#options.token;
+      this.#token = (typeof token === 'function' ? token() : token) ?? '';
+      // Where no token is said, and one is wanted, the answer to a ping is an error, and no silence.
+      this.#send(this.#token === '' ? { type: 'ping' } : { type: 'authenticate', data: { token: this.#token } });
+    };
+    socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (this.#socket !== socket) return;
+      this.#silentLooks = 0;
+      this.#inOrder(socket, typeof data === 'string' ? data.length : data.byteLength, async () => {
+        const content = await contentOf(data);
+        if (this.#socket === socket) this.#take(content);
+      });
+      if (this.#waiting > MOST_WAITING) this.#lost('more comes than this program takes');
+    };
+    socket.onclose = ({ code, reason }) => this.#inOrder(socket, 0, () => this.#closed(code, reason));
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#lost('no answer in time'), PATIENCE_MS);
-    const ifCurrent = (act: () => void) => () => {
-      if (this.#socket === socket) act();
-    };
-    socket.onopen = ifCurrent(() => {
-      // Where no token is said, and one is wanted, the answer to a ping is an error, and no silence.
-      const token = this.#options.token;
-      this.#send(token ? { type: 'authenticate', data: { token } } : { type: 'ping' });
-    });
-    socket.onmessage = (message: MessageEvent<string | ArrayBuffer>) => {
-      this.#heardAt = Date.now();
-      this.#inOrder(socket, () => this.#take(socket, message.data));
-    };
-    socket.onclose = (closed) => this.#inOrder(socket, () => this.#closed(closed.code, closed.reason));
+    this.#enter({ name: 'connecting' });
   }
 
   // After all frames that came before.
-  #inOrder(socket: WebSocket, act: () => void | Promise<void>): void {
+  #inOrder(socket: WebSocket, bytes: number, act: () => void | Promise<void>): void {
     ++this.#backlog;
+    this.#waiting += bytes;
     this.#decoding = this.#decoding
       .then(() => (this.#socket === socket ? act() : undefined))
       .catch((fault: unknown) => {
         if (this.#socket === socket) this.#lost(`a message cannot be read: ${String(fault)}`);
       })
-      .finally(() => --this.#backlog);
+      .finally(() => {
+        --this.#backlog;
+        this.#waiting -= bytes;
+      });
   }
 
-  async #take(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
-    const text = typeof frame === 'string' ? frame : await inflated(frame);
-    if (this.#socket === socket) this.#receive(JSON.parse(text) as Record<string, unknown>);
-  }
-
-  #receive(message: Record<string, unknown>): void {
-    if (message['type'] === 'batched_events') this.#events(message['events'] as BindcastEvent[]);
-    else if ('category' in message) this.#events([message as unknown as BindcastEvent]);
-    else this.#other(message as unknown as ServerMessage);
-  }
-
-  #events(events: BindcastEvent[]): void {
-    const news = events.filter((event) => this.#position.isNews(event));
-    if (news.length > 0) this.#options.onEvents?.(news);
+  #take({ events, gap, welcome, other }: Content): void {
+    if (events !== undefined) {
+      const news = events.filter((event) => this.#position.isNews(event));
+      if (news.length > 0) this.#program(() => this.#options.onEvents?.(news));
+    } else if (gap !== undefined) {
+      this.#program(() => this.#options.onGap?.(gap));
+    } else if (welcome !== undefined) {
+      this.#welcome(welcome);
+    } else if (other !== undefined) {
+      this.#other(other);
+    }
   }
 
   #other(message: ServerMessage): void {
     const data = message.data ?? {};
     const pending = message.reply_to === undefined ? undefined : this.#settle(String(message.reply_to));
-    if (message.type === 'gap') {
-      this.#options.onGap?.(data as unknown as Gap);
-    } else if (message.type === 'connection_established') {
-      this.#welcome(data as unknown as Welcome);
-    } else if (pending !== undefined) {
+    if (pending !== undefined) {
       if (message.type === 'error') pending.reject(new RequestError(data));
       else pending.resolve(message);
     } else if (message.type === 'error' && this.#state.name === 'connecting') {
       this.#refusal = String(data['message'] ?? '');
       // It may be about a cookie whose session is over: a token is judged by itself, and a bad one closes.
-      if (data['code'] === 'AUTH_FAILED' && !this.#options.token) this.#unauthenticated(this.#refusal);
+      if (data['code'] === 'AUTH_FAILED' && this.#token === '') this.#unauthenticated(this.#refusal);
     } else {
-      if (message.type === 'session_expired') this.#refusal = String(data['reason'] ?? 'the session has ended');
-      if (message.type !== 'pong') this.#options.onMessage?.(message);
+      if (message.type === 'session_expired') this.#refusal = `the session has ended: ${String(data['reason'])}`;
+      if (message.type !== 'pong') this.#program(() => this.#options.onMessage?.(message));
     }
   }
 
   #welcome(welcome: Welcome): void {
+    if (this.#admitted) throw new Error('it was welcome already');
+    this.#admitted = true;
+    this.#refusal = '';
     clearTimeout(this.#timer);
     const since = this.#subscriptions.size > 0 ? this.#position.at : '';
     if (since === '') this.#position.forget();
     this.#position.connected(welcome.epoch, welcome.offset);
-    this.#liveSince = this.#heardAt = Date.now();
-    this.#watch = setInterval(() => this.#watchOver(), SILENCE_MS / 3);
+    this.#silentLooks = 0;
+    this.#watch = setInterval(() => this.#watchOver(), LOOK_MS);
     const asked: Promise<void>[] = [];
     if (Object.keys(this.#preferences).length > 0) asked.push(this.#again('set_preferences', { ...this.#preferences }));
     for (const subscription of this.#subscriptions.values()) {
@@ -274,13 +326,15 @@ export class Client {
       this.#position.resuming();
       const resumed = (fault?: RequestError) => {
         this.#position.resumed();
-        if (fault) this.#options.onGap?.({ reason: 'unknown', count: 0 });
+        if (fault) this.#program(() => this.#options.onGap?.({ reason: 'unknown', count: 0 }));
       };
       asked.push(this.#again('resume', { since }, resumed));
     }
     const socket = this.#socket;
     void Promise.all(asked).then(() => {
-      if (this.#socket === socket) this.#enter({ name: 'live', welcome });
+      if (this.#socket !== socket) return;
+      this.#timer = setTimeout(() => (this.#attempt = 0), STANDS_MS);
+      this.#enter({ name: 'live', welcome });
     });
   }
 
@@ -289,16 +343,17 @@ export class Client {
     try {
       const answer = await this.request(type, data);
       then();
-      if (type === 'resume') this.#options.onMessage?.(answer);
+      if (type === 'resume') this.#program(() => this.#options.onMessage?.(answer));
     } catch (fault) {
       if (!(fault instanceof RequestError)) return;
       then(fault);
-      this.#options.onMessage?.({ type: 'error', data: { code: fault.code, message: fault.message, request: type } });
+      const data = { code: fault.code, message: fault.message, request: type };
+      this.#program(() => this.#options.onMessage?.({ type: 'error', data }));
     }
   }
 
   #watchOver(): void {
-    if (Date.now() - this.#heardAt > SILENCE_MS) this.request('ping').catch(() => {});
+    if (++this.#silentLooks >= SILENT_LOOKS) this.request('ping').catch(() => {});
   }
 
   #closed(code: number, reason: string): void {
@@ -319,7 +374,6 @@ export class Client {
   }
 
   #lost(why: string): void {
-    if (this.#state.name === 'live' && Date.now() - this.#liveSince >= STANDS_MS) this.#attempt = 0;
     this.#drop();
     const wait = backoffMs(++this.#attempt, Math.random());
     this.#timer = setTimeout(() => this.#open(), wait);
@@ -332,15 +386,8 @@ export class Client {
     clearInterval(this.#watch);
     const socket = this.#socket;
     this.#socket = null;
+    this.#admitted = false;
     socket?.close();
     for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(new ConnectionLost('the connection was lost'));
   }
-}
-
-async function inflated(frame: ArrayBuffer): Promise<string> {
-  const stream = new DecompressionStream('deflate');
-  const writer = stream.writable.getWriter();
-  const text = new Response(stream.readable).text();
-  await Promise.all([text, writer.write(new Uint8Array(frame)), writer.close()]);
-  return text;
 }

@@ -14,7 +14,7 @@ function epochOf(id: string): string {
  */
 export class Position {
   #at = '';
-  #epoch = '';
+  #epoch = ''; // and its dash: how ids of the connection's life of the server begin
   #ahead = new Set<string>();
   #resuming = false;
 
@@ -25,8 +25,8 @@ export class Position {
 
   /** Connected to this life of the server, whose last event has this offset. */
   connected(epoch: string, offset: number): void {
-    this.#epoch = epoch;
-    if (this.#at === '') this.#at = `${epoch}-${String(offset).padStart(12, '0')}`;
+    this.#epoch = `${epoch}-`;
+    if (this.#at === '') this.#at = this.#epoch + String(offset).padStart(12, '0');
   }
 
   /** What was missed is asked for, and begins only at resumed(). */
@@ -72,11 +72,11 @@ export class Position {
   // Forward only. Of another epoch than the connection's are only events of the past, which come in order before those
   // of this one. Ids of one epoch sort as text.
   #advance(id: string): void {
-    const here = epochOf(this.#at) === this.#epoch;
-    if (here && (epochOf(id) !== this.#epoch || id <= this.#at)) return;
+    const isHere = id.startsWith(this.#epoch);
+    if (this.#at.startsWith(this.#epoch) && (!isHere || id <= this.#at)) return;
     this.#at = id;
     for (const one of this.#ahead) {
-      const passed = epochOf(one) === epochOf(id) ? one <= id : epochOf(id) === this.#epoch;
+      const passed = epochOf(one) === epochOf(id) ? one <= id : isHere;
       if (passed) this.#ahead.delete(one);
     }
   }

@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { backoffMs } from '../dist/backoff.js';
 import { Client, ConnectionLost, RequestError } from '../dist/index.js';
-import { FakeSocket } from './fake_socket.js';
+import { deflated, FakeSocket } from './fake_socket.js';
 
 const EPOCH = '660f8a2951184';
 const id = (offset, epoch = EPOCH) => `${epoch}-${String(offset).padStart(12, '0')}`;
 const event = (offset, more = {}) => ({ id: id(offset), type: 'zone_updated', category: 'dns', priority: 'normal',
   severity: 'info', timestamp: '2026-11-26T12:00:00.000000Z', data: {}, ...more });
+
+const welcome = (more) => ({ user: 'ann', roles: ['admin'], version: '1', epoch: EPOCH, offset: 0, limits: {}, ...more });
 
 let client, seen, gaps, messages, states;
 
@@ -38,7 +40,7 @@ function make(options = {}) {
 
 async function welcomed(offset = 0, epoch = EPOCH) {
   FakeSocket.last.open();
-  FakeSocket.last.say({ type: 'connection_established', data: { user: 'ann', roles: ['admin'], epoch, offset } });
+  FakeSocket.last.say({ type: 'connection_established', data: welcome({ epoch, offset }) });
   await settled();
 }
 
@@ -255,19 +257,281 @@ test('acknowledge, and preferences that outlive a cut', async () => {
   assert.equal(FakeSocket.last.asked('set_preferences').length, 1);
 });
 
-test('a server that says nothing is asked, and given up', async () => {
+test('a server that says nothing is asked, and given up, whatever the clock does', async () => {
   await connected();
-  for (let quarter = 0; quarter < 4; ++quarter) mock.timers.tick(15_001);
+  mock.timers.setTime(1); // long ago
+  mock.timers.tick(30_001);
+  FakeSocket.last.say({ type: 'pong' });
+  mock.timers.tick(30_001);
+  assert.equal(FakeSocket.last.asked('ping').length, 0);
+  mock.timers.tick(15_001);
   assert.equal(FakeSocket.last.asked('ping').length, 1);
   mock.timers.tick(10_001);
-  assert.ok(states.includes('waiting'), states.join());
+  assert.equal(client.state.name, 'waiting');
 });
 
-test('what is no message is a fault of the connection, and not of the page', async () => {
+const GOOD = event(7), NO_ID = { ...event(8), id: undefined };
+for (const [what, frame] of [
+  ['nothing', ''], ['no JSON', '{'], ['null', 'null'], ['a number', '7'], ['a text', '"category"'], ['a list', '[]'],
+  ['no type', '{}'], ['a type that is none', '{"type":7}'], ['data that is none', '{"type":"pong","data":"x"}'],
+  ['a reply to none', '{"type":"pong","reply_to":{}}'],
+  ['a batch without events', '{"type":"batched_events"}'], ['a batch of nulls', '{"type":"batched_events","events":[null]}'],
+  ['a batch whose last event has no id', JSON.stringify({ type: 'batched_events', events: [GOOD, NO_ID] })],
+  ['an event without data', JSON.stringify({ ...event(8), data: null })],
+  ['an event whose id is none', JSON.stringify({ ...event(8), id: 8 })],
+  ['a gap without a reason', '{"type":"gap","data":{"count":1}}'],
+  ['a gap without a count', '{"type":"gap","data":{"reason":"sampled"}}'],
+  ['a gap of no number', '{"type":"gap","data":{"reason":"sampled","count":1,"by_type":{"a":"b"}}}'],
+  ['a second welcome', JSON.stringify({ type: 'connection_established', data: welcome() })],
+  ['no deflate', new ArrayBuffer(8)], ['half of a deflate', deflated(JSON.stringify(event(8))).slice(0, 40)],
+  ['an empty deflate', new ArrayBuffer(0)], ['a deflate of no JSON', deflated('{')],
+  ['a deflate that becomes too large', deflated(' '.repeat(65 * 2 ** 20))],
+])
+  test(`${what} is a fault of the connection, and nothing of it counts`, async () => {
+    await subscribed();
+    FakeSocket.last.say(event(5));
+    FakeSocket.last.sayFrame(frame);
+    FakeSocket.last.say(event(9));
+    await settled();
+    assert.equal(client.state.name, 'waiting');
+    assert.match(client.state.why, /cannot be read/);
+    assert.deepEqual(seen, [id(5)]);
+    mock.timers.tick(20_000);
+    await welcomed(9);
+    assert.equal(FakeSocket.last.asked('resume')[0].data.since, id(5));
+  });
+
+for (const more of [{ epoch: '' }, { epoch: null }, { offset: 'x' }, { user: undefined }, { roles: {} }, { limits: null }])
+  test(`a welcome with ${JSON.stringify(more)} is none`, async () => {
+    make();
+    FakeSocket.last.open();
+    FakeSocket.last.say({ type: 'connection_established', data: welcome(more) });
+    await settled();
+    assert.equal(client.state.name, 'waiting');
+    assert.equal(client.position, '');
+  });
+
+test('what answers nothing that was asked is a message like others; a gap or an event answers nothing', async () => {
   await connected();
-  FakeSocket.last.onmessage({ data: new ArrayBuffer(8) });
+  const asked = client.request('get_status');
+  const [request] = FakeSocket.last.asked('get_status');
+  FakeSocket.last.say({ type: 'status', reply_to: 'c999', data: { of: 'nobody' } });
+  FakeSocket.last.say({ type: 'error', reply_to: 999, data: { message: 'of nobody' } });
+  FakeSocket.last.say({ type: 'gap', reply_to: request.id, data: { reason: 'sampled', count: 3 } });
+  FakeSocket.last.say({ ...event(1), reply_to: request.id });
+  FakeSocket.last.answer(request, 'status', { version: '1' });
+  FakeSocket.last.answer(request, 'status', { version: '2' });
+  assert.equal((await asked).data.version, '1');
   await settled();
+  assert.deepEqual(messages.map((message) => message.type), ['status', 'error', 'status']);
+  assert.deepEqual([gaps[0].count, ...seen], [3, id(1)]);
+});
+
+test('frames that come faster than they are decoded are given up before they fill the memory', async () => {
+  await subscribed();
+  FakeSocket.last.say(event(5));
+  await settled();
+  const megabytes = JSON.stringify(event(6, { data: { text: ' '.repeat(2 ** 23) } }));
+  const socket = FakeSocket.last;
+  for (let frame = 0; frame < 10; ++frame) socket.sayFrame(megabytes);
   assert.equal(client.state.name, 'waiting');
+  assert.match(client.state.why, /more comes than/);
+  await settled();
+  assert.deepEqual([seen, client.backlog], [[id(5)], 0]);
+  await cutAndBack(9);
+  assert.equal(FakeSocket.last.asked('resume')[0].data.since, id(5));
+});
+
+test('without DecompressionStream it does not ask for compression', async () => {
+  const { DecompressionStream } = globalThis;
+  delete globalThis.DecompressionStream;
+  try {
+    await connected();
+    assert.deepEqual(FakeSocket.last.protocols, ['bindcast.v1.json']);
+  } finally {
+    globalThis.DecompressionStream = DecompressionStream;
+  }
+});
+
+test('a fault of the program is its own: the stream goes on', async () => {
+  const reported = mock.method(console, 'error', () => {});
+  const broken = () => {
+    throw new Error('of the program');
+  };
+  await connected({ onEvents: broken, onGap: broken, onMessage: broken, onState: broken });
+  FakeSocket.last.say(event(1));
+  FakeSocket.last.say({ type: 'gap', data: { reason: 'sampled', count: 1 } });
+  FakeSocket.last.say({ type: 'broadcast', data: {} });
+  await settled();
+  assert.equal(client.state.name, 'live');
+  assert.equal(client.position, id(1));
+  assert.equal(reported.mock.callCount(), 5);
+  reported.mock.restore();
+});
+
+test('close() in any state leaves no timer and no socket, also when it is called from onState', async () => {
+  for (const moment of ['connecting', 'live', 'waiting']) {
+    make({ onState: (state) => state.name === moment && client.close() });
+    if (moment !== 'connecting') await welcomed();
+    if (moment === 'waiting') {
+      FakeSocket.last.cut();
+      await settled();
+    }
+    assert.equal(client.state.name, 'ended', moment);
+    assert.equal(FakeSocket.last.readyState, 3, moment);
+    const sockets = FakeSocket.all.length;
+    mock.timers.tick(120_000);
+    assert.equal(FakeSocket.all.length, sockets, moment);
+  }
+});
+
+test('connect() twice makes one connection, and one at once where it waits', async () => {
+  make();
+  client.connect();
+  assert.equal(FakeSocket.all.length, 1);
+  await welcomed();
+  client.connect();
+  assert.equal(FakeSocket.all.length, 1);
+  FakeSocket.last.cut();
+  await settled();
+  client.connect();
+  assert.equal(FakeSocket.all.length, 2);
+  mock.timers.tick(6_000); // within the patience with a connection that is made
+  assert.equal(FakeSocket.all.length, 2);
+});
+
+test('what a connection that is over still says is not heard', async () => {
+  await subscribed();
+  const old = FakeSocket.last;
+  await cutAndBack();
+  await answerAll();
+  old.say(event(5));
+  old.cut(4401, 'too late');
+  await settled();
+  assert.deepEqual(seen, []);
+  assert.equal(client.state.name, 'live');
+});
+
+for (const [when, until] of [['before it is open', () => {}], ['before its welcome', () => FakeSocket.last.open()]])
+  test(`closed ${when} it tries again`, async () => {
+    make();
+    until();
+    FakeSocket.last.cut();
+    await settled();
+    assert.equal(client.state.name, 'waiting');
+    mock.timers.tick(20_000);
+    await welcomed();
+    assert.equal(client.state.name, 'live');
+  });
+
+test('closed while it subscribes again it does so on the next connection', async () => {
+  await subscribed({ name: 'zones' });
+  await cutAndBack();
+  await cutAndBack();
+  assert.deepEqual(FakeSocket.last.sent.map((message) => message.type), ['authenticate', 'subscribe', 'resume']);
+  await answerAll();
+  assert.equal(client.state.name, 'live');
+});
+
+test('a server that never welcomes is given up', async () => {
+  make();
+  FakeSocket.last.open();
+  mock.timers.tick(10_001);
+  assert.deepEqual([client.state.name, client.state.why], ['waiting', 'no answer in time']);
+});
+
+test('what is asked of a socket that is being closed waits for the next one', async () => {
+  await connected();
+  FakeSocket.last.readyState = 2;
+  const made = client.subscribe({ name: 'late' });
+  const lost = assert.rejects(client.request('get_status'), ConnectionLost);
+  await settled();
+  await cutAndBack();
+  await lost;
+  FakeSocket.last.answer(FakeSocket.last.asked('subscribe')[0], 'subscription_updated');
+  await made;
+});
+
+test('nothing is asked before the welcome', async () => {
+  make();
+  FakeSocket.last.open();
+  await assert.rejects(client.request('get_status'), ConnectionLost);
+  assert.deepEqual(FakeSocket.last.sent.map((message) => message.type), ['authenticate']);
+});
+
+test('the token is asked for at each connect', async () => {
+  let token = 'first';
+  await connected({ token: () => token });
+  token = 'second';
+  await cutAndBack();
+  assert.deepEqual(FakeSocket.last.sent[0].data, { token: 'second' });
+  token = '';
+  FakeSocket.last.cut();
+  await settled();
+  mock.timers.tick(20_000);
+  FakeSocket.last.open();
+  assert.equal(FakeSocket.last.sent[0].type, 'ping');
+});
+
+test('a refusal that was overcome is not why the connection was lost later', async () => {
+  make();
+  FakeSocket.last.open();
+  FakeSocket.last.say({ type: 'error', data: { code: 'AUTH_FAILED', message: 'the cookie is over' } });
+  await welcomed();
+  FakeSocket.last.cut();
+  await settled();
+  assert.equal(client.state.why, 'the connection was cut');
+});
+
+test('attempts that get a welcome and no life are made less and less often', async () => {
+  await connected();
+  const waits = [];
+  for (let attempt = 0; attempt < 8; ++attempt) {
+    const before = Date.now();
+    FakeSocket.last.cut();
+    await settled();
+    waits.push(client.state.until - before);
+    mock.timers.tick(15_001);
+    await welcomed();
+  }
+  assert.ok(waits.at(-1) >= 7_500, waits.join());
+  mock.timers.tick(5_001); // it stands
+  FakeSocket.last.cut();
+  await settled();
+  assert.ok(client.state.until - Date.now() <= 250);
+});
+
+test('subscribe and unsubscribe of one name happen in the order in which they were called', async () => {
+  make();
+  const made = client.subscribe({ name: 'brief' });
+  const gone = client.unsubscribe('brief');
+  await welcomed();
+  FakeSocket.last.answer(FakeSocket.last.asked('subscribe')[0], 'subscription_updated');
+  await settled();
+  FakeSocket.last.answer(FakeSocket.last.asked('unsubscribe')[0], 'subscription_updated');
+  await Promise.all([made, gone]);
+  await cutAndBack();
+  assert.equal(FakeSocket.last.asked('subscribe').length, 0);
+});
+
+test('what is unsubscribed, or preferred, while it subscribes again is told too', async () => {
+  await subscribed({ name: 'gone' });
+  await cutAndBack();
+  client.unsubscribe('gone').catch(() => {});
+  client.setPreferences({ fold: false }).catch(() => {});
+  await settled();
+  assert.deepEqual(FakeSocket.last.sent.slice(1).map((message) => message.type),
+    ['subscribe', 'resume', 'set_preferences', 'unsubscribe']);
+});
+
+test('preferences that are refused are as they were', async () => {
+  await connected({ preferences: { fold: false } });
+  await answerAll();
+  const refused = client.setPreferences({ max_batch_size: -1 });
+  FakeSocket.last.answer(FakeSocket.last.asked('set_preferences').at(-1), 'error', { code: 'INVALID_MESSAGE' });
+  await assert.rejects(refused, RequestError);
+  await cutAndBack();
+  assert.deepEqual(FakeSocket.last.asked('set_preferences')[0].data, { fold: false });
 });
 
 test('waiting grows, with chance, up to a bound', () => {
@@ -281,7 +545,7 @@ test('frames that a real server sent are understood', async () => {
   for (const line of readFileSync(new URL('recorded.jsonl', import.meta.url), 'utf8').trim().split('\n')) {
     const { text, base64 } = JSON.parse(line);
     const frame = base64 ? Uint8Array.from(Buffer.from(base64, 'base64')).buffer : text;
-    FakeSocket.last.onmessage({ data: frame });
+    FakeSocket.last.sayFrame(frame);
   }
   await settled();
   // 60 queries, of which every other one was sampled.

@@ -1,5 +1,11 @@
 import { deflateSync } from 'node:zlib';
 
+/** The ArrayBuffer of a compressed frame. */
+export function deflated(text) {
+  const frame = deflateSync(text);
+  return frame.buffer.slice(frame.byteOffset, frame.byteOffset + frame.byteLength);
+}
+
 /** Stands for WebSocket: what the client sends is kept, what the server sends is said by the test. */
 export class FakeSocket {
   static all = [];
@@ -17,7 +23,8 @@ export class FakeSocket {
   }
 
   send(text) {
-    this.sent.push(JSON.parse(text));
+    if (this.readyState === 0) throw new Error('InvalidStateError');
+    if (this.readyState === 1) this.sent.push(JSON.parse(text));
   }
 
   close() {
@@ -31,13 +38,17 @@ export class FakeSocket {
 
   /** As a text frame. */
   say(message) {
-    this.onmessage?.({ data: JSON.stringify(message) });
+    this.sayFrame(JSON.stringify(message));
   }
 
   /** As a compressed one. */
   sayDeflated(message) {
-    const frame = deflateSync(JSON.stringify(message));
-    this.onmessage?.({ data: frame.buffer.slice(frame.byteOffset, frame.byteOffset + frame.byteLength) });
+    this.sayFrame(deflated(JSON.stringify(message)));
+  }
+
+  /** Text, or an ArrayBuffer, whatever it holds. */
+  sayFrame(data) {
+    this.onmessage?.({ data });
   }
 
   /** Cut, or closed by the server. */

@@ -1,8 +1,10 @@
 import type { BindcastEvent } from '@bindcast/client';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { Connection } from '../../connection.tsx';
 import { formatCount } from '../../format.ts';
 import { rewrite, route } from '../../route.ts';
+import { state as sessionState } from '../../session.ts';
 import { COLUMNS, FIRST_COLUMNS, narrowed, term, type Column } from './columns.ts';
 import { Details } from './details.tsx';
 import { EventTable, type Row } from './event_table.ts';
@@ -34,7 +36,7 @@ export function Live() {
     rewrite('live', { filter, columns: given.get('columns') ?? '', ...more });
   const apply = async (expression: string) => {
     if (await stream.filter(expression)) {
-      stream.rows.clear();
+      stream.clear();
       goOn();
       address({ filter: expression });
     }
@@ -73,9 +75,13 @@ export function Live() {
         </button>
         <ColumnChoice columns={columnKeys} choose={(keys) => address({ columns: keys.join(',') })} />
         <span class="rate">
-          {formatCount(stream.perSecond.value)} events/s
-          {stream.backlog.value > 20 && <strong> · this page is behind</strong>}
+          {formatCount(stream.perSecond.value)} events/s, {formatCount(stream.received.value)} in all
+          {stream.missing.value > 0 && `, ${formatCount(stream.missing.value)} missing`}
+          {stream.behind.value && <strong> · {stream.behind.value}</strong>}
         </span>
+        {sessionState.value.name === 'live' && stream.state.value.name !== 'live' && (
+          <Connection of={stream.client} state={stream.state.value} />
+        )}
       </div>
       <div class="split">
         <div

@@ -1,5 +1,5 @@
 import { RequestError, type BindcastEvent, type Client, type Gap, type State } from '@bindcast/client';
-import { signal } from '@preact/signals';
+import { batch, effect, signal, untracked, type Signal } from '@preact/signals';
 import { formatCount } from '../../format.ts';
 import { newClient, state as sessionState } from '../../session.ts';
 import type { Row } from './event_table.ts';
@@ -7,6 +7,8 @@ import { Ring } from './ring.ts';
 
 const KEPT_ROWS = 20_000;
 const SUBSCRIPTION = 'live';
+const MOST_BACKLOG = 20; // messages: two seconds' worth, unless they come for want of room
+const LOSSES_SHOWN_S = 5;
 
 /** What is wrong with a filter, and at which of its columns, from 1. */
 export interface FilterFault {
@@ -17,45 +19,52 @@ export interface FilterFault {
 /** The events of one filter, by a connection of their own, so that nothing else comes with them. */
 export class LiveStream {
   readonly rows = new Ring<Row>(KEPT_ROWS);
-  readonly received = signal(0); // events, those that others stand for among them
+  /** Since the filter was chosen; those that others stand for are counted. */
+  readonly received = signal(0);
+  readonly missing = signal(0);
   readonly perSecond = signal(0);
-  readonly backlog = signal(0);
+  /** Why not everything is shown, or not at once; '' while it is. */
+  readonly behind = signal('');
+  readonly state: Signal<State>;
   /** Does everything that matches come? */
   readonly ready = signal(false);
   readonly fault = signal<FilterFault | undefined>(undefined);
-  #client: Client;
+  readonly client: Client;
   #changed: () => void;
   #received = 0;
+  #missing = 0;
+  #lossesSaid = ''; // by what came in the last seconds
+  #lossesSaidAt = -Infinity;
   #timer: ReturnType<typeof setInterval>;
-  #was: State['name'] = 'connecting';
+  #followSession: () => void;
   #subscribed = false;
 
   constructor(changed: () => void) {
     this.#changed = changed;
-    this.#client = newClient({
+    this.client = newClient({
       preferences: { max_batch_size: 500, batch_timeout_ms: 100 },
       onEvents: (events) => this.#take(events),
-      onGap: (gap) => this.#note(gapText(gap)),
+      onGap: (gap) => this.#takeGap(gap),
       onState: (now) => this.#stateChanged(now),
     });
-    this.#client.connect();
-    let before = 0;
-    this.#timer = setInterval(() => {
-      this.perSecond.value = this.#received - before;
-      this.received.value = before = this.#received;
-      this.backlog.value = this.#client.backlog;
-    }, 1000);
+    this.state = signal(this.client.state);
+    // The session's connection finds out whether the server is there, and asks for a login where one is wanted.
+    this.#followSession = effect(() => {
+      if (sessionState.value.name === 'live') untracked(() => this.client.connect());
+    });
+    this.#timer = setInterval(() => this.#tell(), 1000);
   }
 
   end(): void {
     clearInterval(this.#timer);
-    this.#client.close();
+    this.#followSession();
+    this.client.close();
   }
 
   /** True: from now on only what matches comes. Else `fault` says why, and what came before goes on. */
   async filter(expression: string): Promise<boolean> {
     try {
-      await this.#client.subscribe({ name: SUBSCRIPTION, ...(expression === '' ? {} : { filter: expression }) });
+      await this.client.subscribe({ name: SUBSCRIPTION, ...(expression === '' ? {} : { filter: expression }) });
       this.fault.value = undefined;
       this.#subscribed = this.ready.value = true;
       return true;
@@ -69,13 +78,31 @@ export class LiveStream {
     }
   }
 
+  clear(): void {
+    this.rows.clear();
+    this.#received = this.#missing = 0;
+    batch(() => (this.received.value = this.missing.value = 0));
+  }
+
   #take(events: readonly BindcastEvent[]): void {
     for (const event of events) {
       this.rows.push({ event });
-      const stands = event.data['count'];
-      this.#received += event.type === 'dns_query_batch' && typeof stands === 'number' ? stands : 1;
+      const stands = event.type === 'dns_query_batch' ? event.data['count'] : undefined;
+      if (stands !== undefined) this.#say('like queries come together');
+      this.#received += typeof stands === 'number' ? stands : 1;
     }
     this.#changed();
+  }
+
+  #takeGap(gap: Gap): void {
+    this.#missing += gap.count;
+    if (gap.reason !== 'sampled') this.#say('events are missing');
+    this.#note(gapText(gap));
+  }
+
+  #say(losses: string): void {
+    this.#lossesSaid = losses;
+    this.#lossesSaidAt = performance.now();
   }
 
   #note(note: string): void {
@@ -83,14 +110,24 @@ export class LiveStream {
     this.#changed();
   }
 
+  // Once a second.
+  #tell(): void {
+    batch(() => {
+      this.perSecond.value = this.#received - this.received.value;
+      this.received.value = this.#received;
+      this.missing.value = this.#missing;
+      if (this.client.backlog > MOST_BACKLOG) this.behind.value = 'this page is behind';
+      else if (performance.now() - this.#lossesSaidAt < LOSSES_SHOWN_S * 1000) this.behind.value = this.#lossesSaid;
+      else this.behind.value = '';
+    });
+  }
+
   #stateChanged(now: State): void {
+    const was = this.state.peek().name;
+    this.state.value = now;
     this.ready.value = this.#subscribed && now.name === 'live';
-    if (now.name === this.#was) return;
-    if (this.#was === 'live') this.#note('The connection was cut: queries are not told until it is there again.');
-    if (now.name === 'live' && this.#was !== 'live' && this.rows.size > 0) this.#note('Connected.');
-    // The session's own connection asks for a login; when it has one, this one tries again.
-    if (now.name === 'unauthenticated' && sessionState.value.name === 'live') this.#client.connect();
-    this.#was = now.name;
+    if (was === 'live') this.#note('The connection was cut: queries are not told until it is there again.');
+    if (now.name === 'live' && this.rows.size > 0) this.#note('Connected.');
   }
 }
 
