@@ -16,10 +16,13 @@ export interface TableListener {
   selected(index: number): void;
 }
 
+// What is shown already is not written again: under load most cells of a row are those of the row that was there.
 interface Line {
   element: HTMLElement;
+  index: number;
   row: Row | undefined;
   cells: HTMLElement[];
+  texts: string[];
 }
 
 /**
@@ -47,6 +50,7 @@ export class EventTable {
     this.#unmount = this.#virtualizer._didMount();
     this.#virtualizer._willUpdate();
     body.addEventListener('click', this.#clicked);
+    body.addEventListener('mouseover', showWhole);
     scroller.addEventListener('keydown', this.#pressed);
   }
 
@@ -54,6 +58,7 @@ export class EventTable {
     cancelAnimationFrame(this.#frame);
     this.#unmount();
     this.#body.removeEventListener('click', this.#clicked);
+    this.#body.removeEventListener('mouseover', showWhole);
     this.#scroller.removeEventListener('keydown', this.#pressed);
   }
 
@@ -105,10 +110,13 @@ export class EventTable {
       const item = items[at];
       line.element.hidden = item === undefined;
       if (item === undefined) return;
-      line.element.style.transform = `translateY(${item.start}px)`;
-      line.element.setAttribute('aria-rowindex', String(item.index + 2));
-      line.element.setAttribute('aria-selected', String(item.index === this.#selected));
-      line.element.id = `row-${item.index}`;
+      if (line.index !== item.index) {
+        line.index = item.index;
+        line.element.style.transform = `translateY(${item.start}px)`;
+        line.element.setAttribute('aria-rowindex', String(item.index + 2));
+        line.element.id = `row-${item.index}`;
+      }
+      line.element.ariaSelected = String(item.index === this.#selected);
       this.#fill(line, this.#rows.newest(item.index));
     });
   }
@@ -124,7 +132,7 @@ export class EventTable {
       return cell;
     });
     this.#body.append(element);
-    return { element, row: undefined, cells };
+    return { element, index: -1, row: undefined, cells, texts: cells.map(() => '') };
   }
 
   #fill(line: Line, row: Row | undefined): void {
@@ -134,9 +142,12 @@ export class EventTable {
     line.element.className = isNote ? 'row note' : `row ${row.event.severity} ${answerClass(row.event)}`;
     line.cells.forEach((cell, at) => {
       const column = this.#columns[at]!;
-      cell.textContent = isNote ? (at === 0 ? row.note : '') : column.text(row.event);
+      const text = isNote ? (at === 0 ? row.note : '') : column.text(row.event);
+      if (text !== line.texts[at]) {
+        line.texts[at] = cell.textContent = text;
+        if (cell.title !== '') cell.title = text;
+      }
       cell.className = !isNote && column.field?.(row.event) ? 'value' : '';
-      cell.title = cell.textContent ?? '';
     });
   }
 
@@ -172,6 +183,11 @@ export class EventTable {
     }
     this.refresh();
   }
+}
+
+// A text may be longer than its column.
+function showWhole({ target }: MouseEvent): void {
+  if (target instanceof HTMLElement && target.matches('[role=gridcell]')) target.title = target.textContent ?? '';
 }
 
 function answerClass(event: BindcastEvent): string {
