@@ -14,6 +14,9 @@ ZONES = {"example.com": Zone("www A 192.0.2.1\n* A 192.0.2.2\n", options=UPDATAB
 HASH = crypt.crypt("correct horse", "$y$j8T$identity")
 USERS = [{"name": "ann", "password": HASH, "roles": ["admin"]},
          {"name": "vic", "password": HASH, "roles": ["viewer"]}]
+POLICY = {"rpz.malware": Zone("bad.test CNAME .\n*.bad.test CNAME .\n")}
+POLICY_OPTIONS = 'response-policy { zone "rpz.malware"; } qname-wait-recurse no;'
+FEEDS = {"rpz": {"feeds": {"rpz.malware": "malware"}}}
 
 
 def get(named, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
@@ -68,6 +71,30 @@ class PageTest(unittest.TestCase):
         yaml = {"server": {"listen": f"127.0.0.1:{free_port()}"}, "auth": {"users": USERS}}
         with Named(ZONES, yaml=yaml) as named:
             Scenario(named).run("scenario.mjs")
+
+    def test_losses(self):
+        """What a connection is refused by its rate limit is told in its place, to the event."""
+        limit = {"events_per_second": 50, "burst": 50, "adaptive": False}
+        with Named(ZONES, yaml={"rate_limit": limit}) as named:
+            Scenario(named).run("losses.mjs")
+
+    def test_the_end_of_a_session(self):
+        yaml = {"auth": {"session_ttl": "3s", "users": [*USERS, {"name": "val", "password": HASH, "roles": ["narrow"]}]},
+                "roles": {"narrow": {"categories": ["dns"]}}, "events": FEEDS, "sources": {"analytics": {"interval": "1s"}}}
+        with Named({**ZONES, **POLICY}, yaml=yaml, options=POLICY_OPTIONS) as named:
+            Scenario(named).run("session.mjs")
+
+    def test_what_a_role_masks(self):
+        mask = {"client_address": "prefix", "query_name": "domain"}
+        yaml = {"auth": {"users": [*USERS, {"name": "hal", "password": HASH, "roles": ["helpdesk"]}]}, "events": FEEDS,
+                "roles": {"helpdesk": {"categories": ["dns", "security"], "privacy": mask}}, "journal": {"queries": True}}
+        with Named({**ZONES, **POLICY}, yaml=yaml, options=POLICY_OPTIONS) as named:
+            Scenario(named).run("roles.mjs")
+
+    def test_reconnect(self):
+        """What happened while the page was away is shown once and in its place; what nobody remembers is said to be."""
+        with Named(ZONES, yaml={"server": {"listen": f"127.0.0.1:{free_port()}"}}) as named:
+            Scenario(named).run("reconnect.mjs")
 
 
 if __name__ == "__main__":

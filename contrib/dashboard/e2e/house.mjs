@@ -79,3 +79,20 @@ export async function logInByToken(page, token) {
   await page.getByLabel('Token').fill(token);
   await page.getByRole('button', { name: 'Log in' }).click();
 }
+
+export async function logIn(page, user, password = 'correct horse') {
+  await page.getByLabel('User').fill(user);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+/** The view, when everything that Live's filter lets through comes. */
+export async function live(page, address, filter = '') {
+  await page.goto(`${address}#/live?filter=${encodeURIComponent(filter)}`);
+  await page.locator('[role=grid][aria-busy=false]').waitFor();
+}
+
+/** The rows of Live that can be seen, the newest first. */
+export function rowsOf(page) {
+  return page.getByRole('grid', { name: /Events/ }).locator('.body [role=row]:not([hidden])');
+}

@@ -1,0 +1,38 @@
+// What the server could not send stands between the events, counted: node losses.mjs <address>. See house.mjs.
+import { accessible, assert, live, logInByToken, please, rowsOf, run, watched } from './house.mjs';
+
+const [address] = process.argv.slice(2);
+
+await run(async (context) => {
+  const page = context.pages()[0] ?? (await context.newPage());
+  const consoleIsClean = watched(page);
+  await page.setViewportSize({ width: 1280, height: 8000 }); // all rows can be seen
+  await page.goto(address);
+  const { token } = await please('token');
+  await logInByToken(page, token);
+  await live(page, address, 'qname under "example.com"');
+  const rows = rowsOf(page);
+  const rate = page.locator('.rate');
+
+  await please('query', { name: 'before.example.com' });
+  await rows.filter({ hasText: 'before.example.com' }).waitFor();
+  assert((await rate.locator('strong').count()) === 0, 'it says that it is behind, and is not');
+  const { answered } = await please('burst');
+  await rate.locator('strong').filter({ hasText: /come together|are missing/ }).waitFor();
+  await rate.filter({ hasText: /^0 events\/s/ }).waitFor(); // the server's allowance is there again
+  await please('query', { name: 'after.example.com' });
+  await rows.filter({ hasText: 'after.example.com' }).waitFor();
+  await accessible(page, 'Live with losses');
+
+  // By their place, from the newest to the oldest.
+  const told = (await rows.evaluateAll((all) => all
+    .sort((a, b) => Number(a.getAttribute('aria-rowindex')) - Number(b.getAttribute('aria-rowindex')))
+    .map((row) => row.innerText))).map((text) => text.trim());
+  assert(told[0].includes('after.example.com') && told.at(-1).includes('before.example.com'), `the order is\n${told.join('\n')}`);
+  const gaps = told.map((text) => /^([\d,]+) events are missing here \(rate limit\): dns_query_log: ([\d,]+)$/.exec(text)).filter(Boolean);
+  assert(gaps.length > 0 && gaps.every(([, all, queries]) => all === queries), `the losses are not told:\n${told.join('\n')}`);
+  const missing = gaps.reduce((sum, [, count]) => sum + Number(count.replaceAll(',', '')), 0);
+  assert(told.some((text) => text.includes('dns_query_batch')), 'nothing came folded');
+  await rate.filter({ hasText: `${answered + 2 - missing} in all, ${missing} missing` }).waitFor();
+  consoleIsClean();
+});

@@ -1,0 +1,73 @@
+// A session that is over, and the next one: node session.mjs <address>. See house.mjs.
+import { accessible, assert, live, logIn, please, rowsOf, run, watched } from './house.mjs';
+
+const [address] = process.argv.slice(2);
+
+await run(async (context) => {
+  const page = context.pages()[0] ?? (await context.newPage());
+  // A renewal that is kept from the server, and a cookie that is over.
+  const consoleIsClean = watched(page, [/ERR_FAILED.*renew/, /status of 401.*renew/]);
+  const seen = (name) => rowsOf(page).filter({ hasText: name }).first().waitFor();
+  const loggedOut = () => page.getByLabel('User').waitFor();
+
+  // The page cannot renew the session, which ends while Live is looked at.
+  await page.route('**/api/v1/renew', (route) => route.abort());
+  await page.goto(address);
+  await logIn(page, 'ann');
+  await live(page, address);
+  await please('query', { name: 'of-the-old-session.example.com' });
+  await seen('of-the-old-session');
+  await loggedOut();
+  await page.getByRole('alert').filter({ hasText: 'the session has ended: expired' }).waitFor();
+  const text = await page.locator('body').innerText();
+  assert(!/of-the-old-session|ann\b/.test(text), `of the old session there is still\n${text}`);
+  await accessible(page, 'the log-in after a session');
+
+  // Somebody else logs in on the same page: every view works, and nothing of before is there.
+  await page.unroute('**/api/v1/renew');
+  await logIn(page, 'vic');
+  await page.locator('[role=grid][aria-busy=false]').waitFor();
+  await please('query', { name: 'of-the-new-session.example.com' });
+  await seen('of-the-new-session');
+  assert((await rowsOf(page).filter({ hasText: 'of-the-old-session' }).count()) === 0, 'Live shows what another user saw');
+  const visit = async (title) => {
+    await page.getByRole('link', { name: new RegExp(`^${title}`) }).click();
+    await page.getByRole('heading', { level: 1, name: title }).waitFor();
+  };
+  await visit('Now');
+  await page.getByText(/^99 % below/).waitFor(); // from now on the server counts
+  await please('query', { name: 'of-the-new-session.example.com' });
+  await page.getByRole('region', { name: 'Names asked for most' }).getByText('of-the-new-session.example.com').waitFor();
+  await visit('Changes');
+  await please('update_txt', { name: 'changed', text: 'once' });
+  await page.getByText('changed.example.com').first().waitFor();
+  await visit('Security');
+  await please('query', { name: 'bad.test' });
+  await page.getByText('malware_blocked').first().waitFor();
+  await visit('Operations');
+  await please('publish', { type: 'import_started', data: { name: 'blocklist' }, metadata: { correlation_id: 'op' } });
+  await page.getByText('blocklist').waitFor();
+  await visit('Alerts');
+  await please('publish', { type: 'custom.incident', priority: 'critical', data: { message: 'of the new session' } });
+  await page.getByText('of the new session').waitFor();
+  await visit('History');
+  await page.getByText('custom.incident').first().waitFor();
+  await visit('Server');
+  await page.getByText('Events in a batch').waitFor();
+
+  // The page renews what is half over, so it lasts.
+  await page.waitForResponse((answer) => answer.url().endsWith('/renew') && answer.ok());
+  await page.waitForResponse((answer) => answer.url().endsWith('/renew') && answer.ok());
+  await visit('Live');
+  await page.locator('[role=grid][aria-busy=false]').waitFor();
+  await please('query', { name: 'still-there.example.com' });
+  await seen('still-there');
+
+  // Log out, and in again: the next one has no alert of the one before.
+  await page.getByRole('button', { name: 'Log out vic' }).click();
+  await page.getByRole('alert').filter({ hasText: 'Logged out.' }).waitFor();
+  await logIn(page, 'val');
+  await page.locator('[role=grid]').waitFor();
+  assert((await page.locator('nav .badge').count()) === 0, 'an alert of another user is shown');
+  consoleIsClean();
+});
