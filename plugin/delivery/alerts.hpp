@@ -81,8 +81,10 @@ class Alerts {
   struct Open {
     EventRef event;  // the latest, with the priority it was raised to
     const std::vector<std::string>& roles;
-    std::uint64_t alert = 0;
+    const std::vector<bool>& taken;  // of the ladder's steps, by their places
+    std::uint64_t alert = 0;         // offset of its first event
     std::uint64_t occurrences = 0;
+    std::int64_t first_us = 0;  // when it was opened, on the monotonic clock
     bool given_up = false;
   };
 
@@ -139,7 +141,7 @@ class Alerts {
   // Ends the alert whose condition this event says to be over. Empty: it says so of none that is open.
   [[nodiscard]] std::optional<Ended> resolve(const Event& event, Now now);
 
-  // For clients that come back: the most pressing and oldest first. The callback must not call this object.
+  // For clients that come back or ask: the most pressing and oldest first. The callback must not call this object.
   void for_each_open(const std::function<void(const Open&)>& callback) const;
 
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
