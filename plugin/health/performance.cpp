@@ -12,9 +12,9 @@ void Performance::configure(const HealthOptions& options) {
         raise == 0 ? std::nullopt
                    : std::optional(Threshold::Bounds{.raise = raise, .clear = clear, .hold_us = options.hold.count()}));
   };
-  constexpr double kUs = 1e-6, kUsual = 100;
-  const double lag = static_cast<double>(options.loop_lag.count()) * kUs;
-  const double latency = static_cast<double>(options.latency.count()) * kUs;
+  constexpr double kSecondUs = 1e6, kUsual = 100;
+  const double lag = static_cast<double>(options.loop_lag.count()) / kSecondUs;
+  const double latency = static_cast<double>(options.latency.count()) / kSecondUs;
   watch(Measure::queue_depth, options.queue_depth, options.queue_depth / 2.0);
   watch(Measure::capture_drops, options.capture_drops, options.capture_drops / 2.0);
   watch(Measure::loop_lag, lag, lag / 2);

@@ -62,7 +62,7 @@ void Escalations::configure(const Options& options) {
 
 void Escalations::deliver(const EncodedRef& event, Now now) {
   alerts_.occurred(event->event, now);
-  if (!condition_ended_by(*event->event)) return;
+  if (alerts_.open() == 0 || !condition_ended_by(*event->event)) return;
   std::list<Resolved> made(1);  // first, so that no alert ends and nobody is told
   auto ended = alerts_.resolve(*event->event, now);
   if (!ended) return;

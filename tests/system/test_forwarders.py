@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import resource
 import signal
 import socket
@@ -231,6 +232,31 @@ class ForwardersTest(unittest.TestCase):
             time.sleep(4 * INTERVAL_S)  # nothing happens: there is nothing else to wait for
             self.assertLessEqual(len(second.asked), asked + 1)  # one may have been under way
             self.assertNotIn("forwarder_up", str(scraped(named)))
+
+    def test_that_other_servers_are_slow_is_told_by_nameds_own_counters(self):
+        yaml = {"sources": {"named": {"interval": "1s"}, "forwarders": {"enabled": False}},
+                "health": {"latency": "100ms", "hold": "0s"}}
+        with Server("drop") as server, \
+                Named({"example.com": Zone("www A 192.0.2.1")}, forwarder_port=server.port, yaml=yaml) as named, \
+                Client(named) as client, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            names = (f"n{number}.test" for number in itertools.count())
+
+            def ask(count):
+                for name in itertools.islice(names, count):
+                    asker.sendto(dns.message.make_query(name, "A").to_wire(), ("127.0.0.1", named.port))
+
+            client.subscribe(event_types=["performance_alert", "dns_query_stats"])
+            client.wait_event("dns_query_stats")  # from now on it is known what grows
+            ask(25)
+            raised = client.wait_event("performance_alert", component="latency", state="raised", timeout=20)
+            self.assertEqual(("critical", 1.6, 0.1, "seconds"),
+                             (raised["priority"], *(raised["data"][key] for key in ("value", "threshold", "unit"))))
+
+            server.does = "answer"
+            def cleared():
+                ask(1)  # some fifty a second
+                return client.of("performance_alert", component="latency", state="cleared")
+            self.assertLess(wait_until(cleared, "the alert to be cleared", timeout=20)[0]["data"]["value"], 0.05)
 
     def test_of_very_many_some_are_probed_and_not_at_once(self):
         port = free_port()

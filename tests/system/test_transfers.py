@@ -69,7 +69,7 @@ class TransferTest(unittest.TestCase):
             data = client.wait_event("record_bulk_operation", zone="example.com")["data"]
             self.assertEqual((2000, "transfer"), (data["by_operation"]["created"], data["cause"]))
 
-    def test_a_zone_expires(self):
+    def test_a_zone_expires_and_comes_back(self):
         with primary(**{"short.example": Zone("www A 192.0.2.1", times="1 1 2 60",
                                               options="allow-transfer { any; };")}) as first:
             zone = secondary_zone(first, QUICK)
@@ -80,7 +80,13 @@ class TransferTest(unittest.TestCase):
                 event = client.wait_event("zone_expired", zone="short.example", timeout=60)
                 self.assertEqual(("critical", "critical"), (event["priority"], event["severity"]))
                 self.assertEqual([], client.of("zone_deleted"))
-                self.assertEqual(1, len(client.of("zone_expired")))
+                self.assertEqual(1, len({expired["id"] for expired in client.of("zone_expired")}))
+
+                first.start()
+                second.rndc("retransfer", "short.example")
+                back = client.wait_event("zone_loaded", zone="short.example", where=lambda e: e["id"] > event["id"])
+                told = client.wait_message("acknowledged")["data"]
+                self.assertEqual(([event["id"]], back["id"]), (told["ids"], told["resolved_by"]))
 
     def test_a_policy_zone_by_transfer(self):
         feed = Zone("bad.test CNAME .", options="allow-update { key update-key; }; allow-transfer { any; };")

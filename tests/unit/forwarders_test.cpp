@@ -378,6 +378,18 @@ void the_window_of_round_trips_is_bounded(void**) {
   assert_int_equal(driven.track.round_trips().percentile(100), 10'000);
 }
 
+void what_is_probed_no_more_says_so_where_it_was_not_up(void**) {
+  for (const char* probes : {"", ".", "xxx.."}) assert_false(Driven().probe(probes).track.end({}).has_value());
+  for (const char* probes : {"xxx", "sss", "eee"}) {
+    Driven driven;
+    driven.probe(probes);
+    const auto change = driven.track.end(driven.now);
+    assert_true(change && change->before == driven.last->after && change->after == ForwarderState::unknown);
+    assert_text(change->why, "no longer probed");
+    assert_int_equal(change->since_wall_us, driven.now.wall_us);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -393,6 +405,7 @@ int main() {
       cmocka_unit_test(loss_ends_at_a_lower_share_than_it_began),
       cmocka_unit_test(slowness_ends_at_a_lower_limit_than_it_began),
       cmocka_unit_test(a_change_says_since_when_how_long_before_and_why),
+      cmocka_unit_test(what_is_probed_no_more_says_so_where_it_was_not_up),
       cmocka_unit_test(limits_may_be_one),
       cmocka_unit_test(who_changes_too_often_is_told_once_until_it_is_steady),
       cmocka_unit_test(changes_far_apart_are_no_flapping),

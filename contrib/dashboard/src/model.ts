@@ -177,8 +177,8 @@ export function watchServer(types: string[]): void {
   onMessage((message) => {
     if (message.type !== 'acknowledged' || message.data === undefined) return;
     end(message.data['ids']);
-    const recovered = message.data['resolved_by'] !== undefined;
-    ended.value = [recovered ? { ...message.data, by: 'nobody', note: 'It recovered.' } : message.data, ...ended.value].slice(0, 100);
+    const recovered = message.data['resolved_by'] !== undefined && { by: 'nobody', note: 'It recovered.' };
+    ended.value = [{ ...message.data, ...recovered }, ...ended.value].slice(0, 100);
   });
   effect(() => {
     if (state.value.name !== 'live') return;
