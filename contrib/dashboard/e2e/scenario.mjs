@@ -124,11 +124,11 @@ await run(async (context) => {
   const options = page.getByRole('region', { name: 'Options' });
   const option = (name) => options.getByRole('row', { name });
   await option(/^journal\.path .* bindcast\.db bindcast\.db$/).waitFor();
-  await option(/^auth\.users\[ann\]\.password .* \(hidden\) \(differs from the default\) none$/).waitFor();
+  await option(/^auth\.users\[ann\]\.password .* \(hidden\) none$/).waitFor();
   await page.getByText(/Read from \/.*bindcast\.yaml/).waitFor();
   await page.getByRole('button', { name: 'Only what differs' }).click();
   await option(/^journal\.path/).waitFor({ state: 'detached' });
-  await option(/^server\.listen .*127\.0\.0\.1:\d+ \(differs from the default\) 127\.0\.0\.1:8353$/).waitFor();
+  await option(/^server\.listen .*127\.0\.0\.1:\d+ 127\.0\.0\.1:8353$/).waitFor();
   await page.getByLabel('Search options').fill('roles ann');
   await option(/^server\.listen/).waitFor({ state: 'detached' });
   await option(/^auth\.users\[ann\]\.roles/).waitFor();
@@ -167,6 +167,9 @@ await run(async (context) => {
   await accessible(page, 'Live on a phone');
   const tooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   assert(!tooWide, 'the page is wider than a phone');
+  await visit('Server', /Read from/);
+  const serverTooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  assert(!serverTooWide, 'Server is wider than a phone');
   await page.getByRole('button', { name: /Log out/ }).click();
   await page.getByLabel('User').waitFor();
 

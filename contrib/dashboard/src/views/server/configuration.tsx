@@ -64,14 +64,7 @@ export function Configuration({ of }: { of: Values }) {
                     </small>
                   </td>
                   <td>
-                    {one['differs'] === true ? (
-                      <strong class="warn" title="differs from the default">
-                        {formatValue(one['value'])}
-                        <span class="unseen"> (differs from the default)</span>
-                      </strong>
-                    ) : (
-                      formatValue(one['value'])
-                    )}
+                    {one['differs'] === true ? <strong class="warn">{formatValue(one['value'])}</strong> : formatValue(one['value'])}
                   </td>
                   <td class="faint">{one['default'] === undefined ? 'none' : formatValue(one['default'])}</td>
                 </tr>

@@ -34,7 +34,7 @@ const STANDINGS: Record<string, [string, string]> = {
 
 function queueCells(queue: Values) {
   const [colour, keepsUp] = STANDINGS[String(queue['standing'])] ?? ['', ''];
-  const most = number(queue['most_events']), batches = number(queue['batches']);
+  const most = number(queue['most_events']);
   return [
     `${formatCount(number(queue['events']))}${most > 0 ? ` of ${formatCount(most)}` : ''} events` +
       (queue['bytes'] === undefined ? '' : `, ${formatBytes(number(queue['bytes']))}`),
@@ -42,7 +42,7 @@ function queueCells(queue: Values) {
     formatCount(number(queue['delivered'])) +
       (number(queue['folded']) > 0 ? `, and ${formatCount(number(queue['folded']))} folded` : ''),
     counts(values(queue['dropped'])) || 'nothing',
-    batches === 0 ? 'none' : `${formatCount(batches)} of ${number(queue['average_batch_size']).toFixed(1)} events`,
+    batchText(queue),
     ratio(queue),
   ];
 }
@@ -58,6 +58,11 @@ function counts(of: Values): string {
     .filter(([, count]) => number(count) > 0)
     .map(([name, count]) => `${name}: ${formatCount(number(count))}`)
     .join(', ');
+}
+
+function batchText(delivery: Values): string {
+  const batches = number(delivery['batches']);
+  return batches === 0 ? 'none' : `${formatCount(batches)}, each of ${number(delivery['average_batch_size']).toFixed(1)} events`;
 }
 
 function ratio(delivery: Values): string {
@@ -92,7 +97,7 @@ export function Delivery({ of }: { of: Values }) {
   const delivery = values(of['delivery']), lag = values(delivery['lag_us']);
   const rows: [string, string][] = [
     ['Messages', `${formatCount(number(delivery['frames']))}, ${formatBytes(number(delivery['bytes']))}`],
-    ['Batches', `${formatCount(number(delivery['batches']))} of ${number(delivery['average_batch_size']).toFixed(1)} events`],
+    ['Batches', batchText(delivery)],
     ['Events by themselves', `${formatCount(number(delivery['single_events']))}, of them ${formatCount(number(delivery['bypassed']))} ahead of others`],
     ['Compressed', `${formatCount(number(delivery['compressed_frames']))} messages`],
     ['… to', ratio(delivery)],
@@ -113,8 +118,7 @@ export function Channels({ channels }: { channels: Values[] }) {
         return [formatValue(one['format']), formatCount(number(one['clients'])), formatCount(number(one['clients_behind'])),
           `${formatCount(number(one['events_matched']))}, ${number(one['events_per_second']).toFixed(1)} a second`,
           formatCount(number(one['events_pending'])),
-          `${formatCount(number(delivery['batches']))} of ${number(delivery['average_batch_size']).toFixed(1)} events`,
-          ratio(delivery), ms(lag['p99'])];
+          batchText(delivery), ratio(delivery), ms(lag['p99'])];
       })}
       empty="None."
     />

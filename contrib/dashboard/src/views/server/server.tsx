@@ -93,7 +93,9 @@ export function Server() {
           administer, and yours ({welcome.value?.roles.join(', ')}) may not.
         </p>
       )}
-      <Queues connections={refused.value ? undefined : connections.value} own={connection} />
+      {(refused.value || connections.value) && (
+        <Queues connections={refused.value ? undefined : connections.value} own={connection} />
+      )}
       <div class="grid">
         <Losses dropped={values(of['events_dropped'])} />
         <Delivery of={of} />
