@@ -4,6 +4,7 @@ import type { Column } from './columns.ts';
 import type { Ring } from './ring.ts';
 
 const ROW_HEIGHT = 28;
+const LEAST_MS = 100; // between two drawings of what comes: nobody reads faster, and layout is what a flood costs most
 
 /** An event, or what has to be said between events. */
 export type Row = { event: BindcastEvent } | { note: string };
@@ -26,8 +27,8 @@ interface Line {
 }
 
 /**
- * The rows that can be seen of a ring, made of the same few elements over and over. It is drawn at most once in a frame
- * however often refresh() is called, and only as text.
+ * The rows that can be seen of a ring, made of the same few elements over and over, and only as text. What the user does is
+ * drawn with the next frame, what comes at most ten times a second, however often refresh() is called.
  */
 export class EventTable {
   #body: HTMLElement;
@@ -38,6 +39,8 @@ export class EventTable {
   #lines: Line[] = [];
   #selected = -1;
   #frame = 0;
+  #drawnAt = -Infinity;
+  #later: ReturnType<typeof setTimeout> | undefined;
   #virtualizer: Virtualizer<HTMLElement, HTMLElement>;
   #unmount: () => void;
 
@@ -56,6 +59,7 @@ export class EventTable {
 
   end(): void {
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#later);
     this.#unmount();
     this.#body.removeEventListener('click', this.#clicked);
     this.#body.removeEventListener('mouseover', showWhole);
@@ -64,18 +68,18 @@ export class EventTable {
 
   show(rows: Ring<Row>): void {
     this.#rows = rows;
-    this.refresh();
+    this.#drawSoon();
   }
 
   set columns(columns: Column[]) {
     this.#columns = columns;
     this.#body.replaceChildren();
     this.#lines = [];
-    this.refresh();
+    this.#drawSoon();
   }
 
   refresh(): void {
-    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+    this.#later ??= setTimeout(() => this.#drawSoon(), this.#drawnAt + LEAST_MS - performance.now());
   }
 
   toTop(): void {
@@ -94,13 +98,20 @@ export class EventTable {
       observeElementOffset,
       onChange: () => {
         if (this.#scroller.scrollTop > ROW_HEIGHT) this.#listener.scrolledAway();
-        this.refresh();
+        this.#drawSoon();
       },
     };
   }
 
+  #drawSoon(): void {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
   #draw(): void {
     this.#frame = 0;
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    this.#drawnAt = performance.now();
     this.#virtualizer.setOptions(this.#virtualizerOptions());
     this.#virtualizer._willUpdate();
     const items = this.#virtualizer.getVirtualItems();
@@ -181,7 +192,7 @@ export class EventTable {
     } else {
       this.#scroller.removeAttribute('aria-activedescendant');
     }
-    this.refresh();
+    this.#drawSoon();
   }
 }
 
