@@ -175,6 +175,7 @@ class Session {
   void queue_ready();
   // Puts the queue into the channel of what the client wants now.
   void enter_channel(Now now);
+  void answer_subscribed(const ClientMessage& message, Json errors, Now now);
   [[nodiscard]] Json subscriptions_json() const;
 
   SessionShared& shared_;

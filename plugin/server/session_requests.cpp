@@ -257,10 +257,7 @@ void Session::subscribe(const ClientMessage& message, Now now) {
   }
   replay_.subscribed(made);
   enter_channel(now);
-  Json answer(json_object());
-  set_json(answer.get(), "subscriptions", subscriptions_json());
-  set_json(answer.get(), "errors", std::move(errors));
-  reply("subscription_updated", message, answer, now);
+  answer_subscribed(message, std::move(errors), now);
   if (!forbidden.empty()) note_refusal(message, forbidden, now);
   shared_.escalations.welcome(*this, &made, now);
   if (since) replay_.begin(*since, name, nullptr, now);
@@ -329,15 +326,21 @@ void Session::unsubscribe(const ClientMessage& message, Now now) {
   }
   replay_.unsubscribed(subscriptions_);
   enter_channel(now);
-  Json answer(json_object());
-  set_json(answer.get(), "subscriptions", subscriptions_json());
-  set_json(answer.get(), "errors", std::move(errors));
-  reply("subscription_updated", message, answer, now);
+  answer_subscribed(message, std::move(errors), now);
   const EventType type =
       subscriptions_.size() < before ? EventType::subscription_deleted : EventType::subscription_updated;
   emit_connection_event(type, now, [this](Fields& fields) {
     fields.add_integer("subscriptions", static_cast<std::int64_t>(subscriptions_.size()));
   });
+}
+
+// Events that were let through by the list before may wait behind this answer: those up to `after`.
+void Session::answer_subscribed(const ClientMessage& message, Json errors, Now now) {
+  Json answer(json_object());
+  set_json(answer.get(), "subscriptions", subscriptions_json());
+  set_json(answer.get(), "errors", std::move(errors));
+  set(answer.get(), "after", event_id(shared_.hub.identity(), shared_.hub.last_offset()));
+  reply("subscription_updated", message, answer, now);
 }
 
 Json Session::subscriptions_json() const {

@@ -36,7 +36,6 @@ export function Live() {
     rewrite('live', { filter, columns: given.get('columns') ?? '', ...more });
   const apply = async (expression: string) => {
     if (await stream.filter(expression)) {
-      stream.clear();
       goOn();
       address({ filter: expression });
     }

@@ -38,6 +38,7 @@ export class LiveStream {
   #timer: ReturnType<typeof setInterval>;
   #followSession: () => void;
   #subscribed = false;
+  #after = ''; // the id of the last event that the filter before may have let through
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -61,10 +62,12 @@ export class LiveStream {
     this.client.close();
   }
 
-  /** True: from now on only what matches comes. Else `fault` says why, and what came before goes on. */
+  /** True: the rows begin anew, and only what matches comes. Else `fault` says why, and what came before goes on. */
   async filter(expression: string): Promise<boolean> {
     try {
-      await this.client.subscribe({ name: SUBSCRIPTION, ...(expression === '' ? {} : { filter: expression }) });
+      const subscription = { name: SUBSCRIPTION, ...(expression === '' ? {} : { filter: expression }) };
+      this.#after = String((await this.client.subscribe(subscription)).data?.['after'] ?? '');
+      this.#beginAnew();
       this.fault.value = undefined;
       this.#subscribed = this.ready.value = true;
       return true;
@@ -78,20 +81,31 @@ export class LiveStream {
     }
   }
 
-  clear(): void {
+  // With what has come behind the answer already, which the filter let through.
+  #beginAnew(): void {
+    const kept: BindcastEvent[] = [];
+    for (let at = 0, row; (row = this.rows.newest(at)) && 'event' in row && !this.#isOfBefore(row.event); ++at) kept.push(row.event);
     this.rows.clear();
     this.#received = this.#missing = 0;
     batch(() => (this.received.value = this.missing.value = 0));
+    this.#take(kept.reverse());
   }
 
   #take(events: readonly BindcastEvent[]): void {
     for (const event of events) {
+      if (this.#isOfBefore(event)) continue;
       this.rows.push({ event });
       const stands = event.type === 'dns_query_batch' ? event.data['count'] : undefined;
       if (stands !== undefined) this.#say('like queries come together');
       this.#received += typeof stands === 'number' ? stands : 1;
     }
     this.#changed();
+  }
+
+  // Ids of one life of the server sort as text. What waits to be acknowledged comes again, and is of any time.
+  #isOfBefore({ id, priority }: BindcastEvent): boolean {
+    const epoch = this.#after.slice(0, this.#after.indexOf('-') + 1);
+    return epoch !== '' && id.startsWith(epoch) && id <= this.#after && priority !== 'critical' && priority !== 'urgent';
   }
 
   #takeGap(gap: Gap): void {
