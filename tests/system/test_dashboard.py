@@ -79,8 +79,8 @@ class PageTest(unittest.TestCase):
             Scenario(named).run("losses.mjs")
 
     def test_the_end_of_a_session(self):
-        yaml = {"auth": {"session_ttl": "3s", "users": [*USERS, {"name": "val", "password": HASH, "roles": ["narrow"]}]},
-                "roles": {"narrow": {"categories": ["dns"]}}, "events": FEEDS, "sources": {"analytics": {"interval": "1s"}}}
+        yaml = {"auth": {"session_ttl": "3s", "users": [*USERS, {"name": "pam", "password": HASH, "roles": ["publisher"]}]},
+                "events": FEEDS, "sources": {"analytics": {"interval": "1s"}}}
         with Named({**ZONES, **POLICY}, yaml=yaml, options=POLICY_OPTIONS) as named:
             Scenario(named).run("session.mjs")
 

@@ -149,6 +149,17 @@ class SubscriptionTest(unittest.TestCase):
             self.assertEqual(["filter.example.com", "last.example.com"], self.names(under))
             self.assertEqual(["filter.other.example"], self.names(cased))
 
+    def test_the_answer_says_after_which_event_the_new_list_is_in_force(self):
+        with Client(self.named) as client:
+            after = client.subscribe(event_types=["dns_query_log"], name="queries")["data"]["after"]
+            self.named.query("old.example.com")
+            old = client.wait_event("dns_query_log", qname="old.example.com")
+            self.assertGreater(old["id"], after)
+            after = client.subscribe(filter='qname = "new.example.com"', name="queries")["data"]["after"]
+            self.assertGreaterEqual(after, old["id"])
+            self.named.query("new.example.com")
+            self.assertGreater(client.wait_event("dns_query_log", qname="new.example.com")["id"], after)
+
     def test_a_bad_filter_is_refused_with_its_column_and_nothing_changes(self):
         with Client(self.named) as client:
             answer = client.request("subscribe", {"event_types": ["dns_query_log"], "filter": 'rcode = "NXDOMAIN'})

@@ -4,7 +4,7 @@
 import { assert, logInByToken, please, run } from './house.mjs';
 
 const [address, seconds] = process.argv.slice(2);
-const LATER_S = 6; // of the second flood, in which the filter is changed
+const LATER_S = 4; // of the second flood, in which the filter is changed
 
 await run(async (context) => {
   const page = context.pages()[0] ?? (await context.newPage());

@@ -67,6 +67,10 @@ export const client = newClient({
   },
 });
 
+addEventListener('online', () => {
+  if (state.peek().name === 'waiting') client.connect();
+});
+
 // Nothing of it stays on the page: model.ts forgets what it knows, and the views are not there without a session.
 function sessionEnds(why: string): void {
   clearTimeout(renewal);
