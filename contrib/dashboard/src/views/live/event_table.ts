@@ -6,8 +6,8 @@ import type { Ring } from './ring.ts';
 const ROW_HEIGHT = 28;
 const LEAST_MS = 100; // between two drawings of what comes: nobody reads faster, and layout is what a flood costs most
 
-/** An event, or what has to be said between events. */
-export type Row = { event: BindcastEvent } | { note: string };
+/** An event, or what has to be said between events: how many are missing there. */
+export type Row = { event: BindcastEvent } | { note: string; missing: number };
 
 export interface TableListener {
   open(row: Row): void;

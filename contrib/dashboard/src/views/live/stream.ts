@@ -38,7 +38,8 @@ export class LiveStream {
   #timer: ReturnType<typeof setInterval>;
   #followSession: () => void;
   #subscribed = false;
-  #after = ''; // the id of the last event that the filter before may have let through
+  #after = ''; // the id of the last event that the filter before may have let through,
+  #epoch = ''; // and how ids of that life of the server begin
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -66,8 +67,8 @@ export class LiveStream {
   async filter(expression: string): Promise<boolean> {
     try {
       const subscription = { name: SUBSCRIPTION, ...(expression === '' ? {} : { filter: expression }) };
-      this.#after = String((await this.client.subscribe(subscription)).data?.['after'] ?? '');
-      this.#beginAnew();
+      const answer = await this.client.subscribe(subscription);
+      this.#beginAfter(String(answer.data?.['after'] ?? ''));
       this.fault.value = undefined;
       this.#subscribed = this.ready.value = true;
       return true;
@@ -81,37 +82,44 @@ export class LiveStream {
     }
   }
 
-  // With what has come behind the answer already, which the filter let through.
-  #beginAnew(): void {
-    const kept: BindcastEvent[] = [];
-    for (let at = 0, row; (row = this.rows.newest(at)) && 'event' in row && !this.#isOfBefore(row.event); ++at) kept.push(row.event);
+  // With what has come behind the answer by now, which is what the new filter let through.
+  #beginAfter(id: string): void {
+    this.#after = id;
+    this.#epoch = id.slice(0, id.indexOf('-') + 1);
+    const kept: Row[] = [];
+    for (let row; (row = this.rows.newest(kept.length)) && !('event' in row && this.#isOfBefore(row.event)); ) kept.push(row);
     this.rows.clear();
     this.#received = this.#missing = 0;
     batch(() => (this.received.value = this.missing.value = 0));
-    this.#take(kept.reverse());
+    const first = kept.findLastIndex((row) => 'event' in row); // what was said before it is of the old filter
+    kept.slice(0, first + 1).reverse().forEach((row) => this.#add(row));
+    this.#changed();
   }
 
   #take(events: readonly BindcastEvent[]): void {
-    for (const event of events) {
-      if (this.#isOfBefore(event)) continue;
-      this.rows.push({ event });
-      const stands = event.type === 'dns_query_batch' ? event.data['count'] : undefined;
-      if (stands !== undefined) this.#say('like queries come together');
-      this.#received += typeof stands === 'number' ? stands : 1;
-    }
+    for (const event of events) if (!this.#isOfBefore(event)) this.#add({ event });
     this.#changed();
+  }
+
+  #add(row: Row): void {
+    this.rows.push(row);
+    if ('note' in row) {
+      this.#missing += row.missing;
+      return;
+    }
+    const stands = row.event.type === 'dns_query_batch' ? row.event.data['count'] : undefined;
+    if (stands !== undefined) this.#say('like queries come together');
+    this.#received += typeof stands === 'number' ? stands : 1;
   }
 
   // Ids of one life of the server sort as text. What waits to be acknowledged comes again, and is of any time.
   #isOfBefore({ id, priority }: BindcastEvent): boolean {
-    const epoch = this.#after.slice(0, this.#after.indexOf('-') + 1);
-    return epoch !== '' && id.startsWith(epoch) && id <= this.#after && priority !== 'critical' && priority !== 'urgent';
+    return this.#epoch !== '' && id.startsWith(this.#epoch) && id <= this.#after && priority !== 'critical' && priority !== 'urgent';
   }
 
   #takeGap(gap: Gap): void {
-    this.#missing += gap.count;
     if (gap.reason !== 'sampled') this.#say('events are missing');
-    this.#note(gapText(gap));
+    this.#note(gapText(gap), gap.count);
   }
 
   #say(losses: string): void {
@@ -119,8 +127,8 @@ export class LiveStream {
     this.#lossesSaidAt = performance.now();
   }
 
-  #note(note: string): void {
-    this.rows.push({ note });
+  #note(note: string, missing = 0): void {
+    this.#add({ note, missing });
     this.#changed();
   }
 
