@@ -96,3 +96,10 @@ export async function live(page, address, filter = '') {
 export function rowsOf(page) {
   return page.getByRole('grid', { name: /Events/ }).locator('.body [role=row]:not([hidden])');
 }
+
+/** Pauses Live, and waits until the table stands: what came before is drawn with the next frame. */
+export async function pause(page) {
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Go on' }).waitFor();
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+}

@@ -1,7 +1,7 @@
 // Live in a flood: node load.mjs <address> <seconds>. See house.mjs, and Flood of tests/system/page.py.
 //
 // Here it fails where something does not work any more; how long things took is told, for others to judge.
-import { assert, logInByToken, please, run } from './house.mjs';
+import { assert, logInByToken, pause, please, run } from './house.mjs';
 
 const [address, seconds] = process.argv.slice(2);
 const LATER_S = 4; // of the second flood, in which the filter is changed
@@ -21,16 +21,12 @@ await run(async (context) => {
     await act();
     return performance.now() - before;
   };
-  const button = (name) => page.getByRole('button', { name });
   await received(page, 1000);
-  const pause_ms = await timed(async () => {
-    await button('Pause').click();
-    await button('Go on').waitFor();
-  });
+  const pause_ms = await timed(() => pause(page));
   const stands = await firstRow(page);
   await received(page, (await account(page)).received + 1000);
   assert((await firstRow(page)) === stands, 'the table moves while it is paused');
-  await button('Go on').click();
+  await page.getByRole('button', { name: 'Go on' }).click();
   const figures = await measuring;
 
   // Every query that was answered came, or is told to be missing.

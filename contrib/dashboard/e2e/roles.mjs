@@ -1,6 +1,6 @@
 // What a role may see only masked, is masked in every view: node roles.mjs <address>. See house.mjs.
 import { readFileSync } from 'node:fs';
-import { assert, live, logIn, please, rowsOf, run, watched } from './house.mjs';
+import { assert, live, logIn, pause, please, rowsOf, run, watched } from './house.mjs';
 
 const [address] = process.argv.slice(2);
 const NAME = 'www.shop.example.com', BAD = 'deep.login.bad.test', CLIENT = '127.0.0.1';
@@ -26,7 +26,7 @@ await run(async (context) => {
     const row = rowsOf(page).filter({ hasText: 'malware_blocked' }).filter({ hasText: client }).first();
     await row.getByText(bad, { exact: true }).waitFor();
     await rowsOf(page).filter({ has: page.getByText(name, { exact: true }) }).first().waitFor();
-    await page.getByRole('button', { name: 'Pause' }).click(); // or another row is there when the click comes
+    await pause(page); // or another row is there when the click comes
     await row.locator('span').first().click();
     await page.getByRole('complementary').getByText('data.policy_zone').waitFor();
     await holdsTo('Live');
