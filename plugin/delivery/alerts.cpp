@@ -423,8 +423,10 @@ void Alerts::for_each_open(const std::function<void(const Open&)>& callback) con
       const bool raised = alert.event->priority != alert.priority;
       callback({.event = raised ? copy_with(*alert.event, alert.priority, alert.event->attempt) : alert.event,
                 .roles = alert.roles,
+                .taken = alert.taken,
                 .alert = alert.asked.front(),
                 .occurrences = alert.occurrences,
+                .first_us = alert.first_us,
                 .given_up = alert.given_up});
     }
   }

@@ -71,8 +71,10 @@ class Alerts {
   struct Open {
     EventRef event;  // the latest, with the priority it was raised to
     const std::vector<std::string>& roles;
-    std::uint64_t alert = 0;
+    const std::vector<bool>& taken;  // of the ladder's steps, by their places
+    std::uint64_t alert = 0;         // offset of its first event
     std::uint64_t occurrences = 0;
+    std::int64_t first_us = 0;  // when it was opened, on the monotonic clock
     bool given_up = false;
   };
 
@@ -123,7 +125,7 @@ class Alerts {
   // Ends the alert that has an event of that offset. Empty: none that is open, or no longer known to be of it.
   [[nodiscard]] std::optional<Acknowledged> acknowledge(std::uint64_t offset, Now now);
 
-  // For clients that come back: the most pressing and oldest first. The callback must not call this object.
+  // For clients that come back or ask: the most pressing and oldest first. The callback must not call this object.
   void for_each_open(const std::function<void(const Open&)>& callback) const;
 
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }

@@ -10,6 +10,9 @@ namespace bindcast {
 namespace {
 
 constexpr std::int64_t kStatisticsEveryUs = 60'000'000;
+// In one answer, which waits with others of at most 1 MiB for its client, and holds up the loop while it is made.
+constexpr std::size_t kMostAlertsTold = 200;
+constexpr std::size_t kMostBytesTold = std::size_t{256} * 1024;
 
 std::int64_t seconds(std::int64_t us) {
   return us / 1'000'000;
@@ -218,6 +221,53 @@ std::vector<std::uint64_t> Escalations::acknowledge(const std::vector<std::uint6
     hub_.emit(std::move(event), now);
   }
   return unknown;
+}
+
+Json Escalations::alerts_json(const Session& session, Now now) {
+  Json list(json_array());
+  std::size_t bytes = 0;
+  std::uint64_t left_out = 0;
+  alerts_.for_each_open([&](const Alerts::Open& open) {
+    const EventRef event = hub_.as_masked_now(open.event, now);
+    const auto clearness = session.look(*event);
+    if (!clearness) return;
+    if (json_array_size(list.get()) == kMostAlertsTold || bytes >= kMostBytesTold) {
+      ++left_out;
+      return;
+    }
+    EventForms forms = forms_of(event, now);
+    const EncodedRef encoded = forms.encoded(forms.masked(*clearness));
+    bytes += encoded->json().size();
+    Json entry(json_object());
+    set(entry.get(), "alert", event_id(hub_.identity(), open.alert));
+    json_error_t fault;
+    set_json(entry.get(), "event", parse_json(encoded->json(), JSON_ALLOW_NUL, fault));
+    set(entry.get(), "occurrences", open.occurrences);
+    set(entry.get(), "open_for_seconds", static_cast<std::uint64_t>(seconds(now.mono_us - open.first_us)));
+    Json taken(json_array());
+    for (std::size_t i = 0; i < open.taken.size(); ++i)
+      if (open.taken[i]) append(taken.get(), Json(json_integer(static_cast<json_int_t>(i) + 1)));
+    set_json(entry.get(), "steps", std::move(taken));
+    set_json(entry.get(), "given_up", Json(json_boolean(open.given_up)));
+    append(list.get(), std::move(entry));
+  });
+  Json ladder(json_array());
+  for (const EscalationStep& step : alerts_.ladder()) {
+    Json entry(json_object());
+    set(entry.get(), "after_seconds", static_cast<std::uint64_t>(seconds(step.after.count())));
+    Json roles(json_array());
+    for (const std::string& role : step.roles) append(roles.get(), json_text(role));
+    set_json(entry.get(), "roles", std::move(roles));
+    set_json(entry.get(), "repeat", Json(json_boolean(step.repeat)));
+    set_json(entry.get(), "webhook", Json(json_boolean(!step.webhook_url.empty())));
+    if (step.priority) set(entry.get(), "priority", to_text(*step.priority));
+    append(ladder.get(), std::move(entry));
+  }
+  Json data(json_object());
+  set_json(data.get(), "alerts", std::move(list));
+  set(data.get(), "left_out", left_out);
+  set_json(data.get(), "escalation", std::move(ladder));
+  return data;
 }
 
 Json Escalations::statistics_json() const {

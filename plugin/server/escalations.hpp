@@ -53,6 +53,9 @@ class Escalations : public Subscriber {
                                          Now now);
   void webhook_told(const WebhookOutcome& outcome, Now now);
 
+  // The open alerts that the session may see, as it sees them, the most pressing and oldest first, and the ladder that
+  // they climb: the data of the message `alerts`. Bounded in alerts and bytes; those left out are counted.
+  [[nodiscard]] Json alerts_json(const Session& session, Now now);
   [[nodiscard]] Json statistics_json() const;
   [[nodiscard]] const Alerts::Counters& counters() const noexcept { return alerts_.counters(); }
   [[nodiscard]] std::size_t open() const noexcept { return alerts_.open(); }

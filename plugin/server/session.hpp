@@ -142,6 +142,7 @@ class Session {
   void set_preferences(const ClientMessage& message, Now now);
   void acknowledge(const ClientMessage& message, Now now);
   void publish(const ClientMessage& message, Now now);
+  void tell_alerts(const ClientMessage& message, Now now);
   void tell_status(const ClientMessage& message, Now now);
   void tell_statistics(const ClientMessage& message, Now now);
   void tell_connections(const ClientMessage& message, Now now);

@@ -25,6 +25,7 @@ const Session::Request Session::kRequests[] = {
     {"set_message_preferences", &Session::set_preferences, true},
     {"acknowledge", &Session::acknowledge},
     {"publish", &Session::publish},
+    {"get_alerts", &Session::tell_alerts},
     {"get_status", &Session::tell_status},
     {"get_statistics", &Session::tell_statistics},
     {"get_connections", &Session::tell_connections},
@@ -470,6 +471,11 @@ void Session::acknowledge(const ClientMessage& message, Now now) {
   set(answer.get(), "by", user_->name);
   set_json(answer.get(), "errors", std::move(errors));
   reply("acknowledged", message, answer, now);
+}
+
+void Session::tell_alerts(const ClientMessage& message, Now now) {
+  if (!permitted(Right::watch, message, now)) return;
+  reply("alerts", message, shared_.escalations.alerts_json(*this, now), now);
 }
 
 void Session::publish(const ClientMessage& message, Now now) {

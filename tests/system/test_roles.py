@@ -270,7 +270,7 @@ class PrivacyTest(unittest.TestCase):
             with Client(named, token="viewer", source=DASHBOARD, account=False):
                 connections = admin.request("get_connections")["data"]["connections"]
             self.assertIn("viewer", [connection["user"] for connection in connections])
-            for kind in ("get_status", "get_statistics", "get_subscriptions"):
+            for kind in ("get_status", "get_statistics", "get_subscriptions", "get_alerts"):
                 admin.request(kind, {"channels": True})
             with RawSocket(named) as raw:
                 status = raw.http("/api/v1/status", {"Authorization": f"Bearer {named.token}"})

@@ -181,6 +181,57 @@ void the_ladder_is_climbed_until_somebody_acknowledges(void**) {
   assert_text(house.cancelled[0], house.posts[0].id);
 }
 
+void who_asks_is_told_what_is_open_and_how_far_it_has_climbed(void**) {
+  EscalationStep again = step(5min);
+  again.repeat = true;
+  again.webhook_url = "https://hooks.example/a-secret";
+  House house(ladder({step(0s, {"operator"}), again}));
+  const auto viewer = std::make_unique<Client>(house, "viewer-token");
+  (void)viewer->read();
+  const auto ask = [&] {
+    (void)viewer->read();  // what is due is done
+    return viewer->ask(R"({"type":"get_alerts","id":"q"})");
+  };
+  assert_contains(ask(), R"("reply_to":"q")");
+  assert_contains(ask(), R"("alerts":[],"left_out":0)");
+
+  // Two conditions, one of them twice.
+  const std::uint64_t first = house.emit(EventType::malware_blocked);
+  house.later(60 * kSecond);
+  const std::uint64_t latest = house.emit(EventType::malware_blocked);
+  house.emit(EventType::security_alert);
+  const auto id = [&](std::uint64_t offset) { return event_id(house.hub.identity(), offset); };
+  std::string told = ask();
+  assert_contains(told, R"("alert":")" + id(first) + R"(","event":{"id":")" + id(latest));
+  assert_contains(told, R"("occurrences":2,"open_for_seconds":60,"steps":[1],"given_up":false)");
+  assert_contains(told, R"("occurrences":1,"open_for_seconds":0,"steps":[1],"given_up":false)");
+  assert_true(told.find("security_alert") < told.find("malware_blocked"));  // the more pressing one
+  assert_contains(told, R"({"after_seconds":300,"roles":[],"repeat":true,"webhook":true})");
+  assert_false(holds(told, "a-secret"));
+
+  house.later(240 * kSecond);
+  told = ask();
+  assert_contains(told, R"("occurrences":2,"open_for_seconds":300,"steps":[1,2],"given_up":true)");
+
+  Client(house, house.admin_token).ask(acknowledge(house, latest));
+  assert_false(holds(ask(), "malware_blocked"));
+}
+
+void of_very_many_alerts_the_most_pressing_are_told(void**) {
+  House house(repetitions(0));
+  Client viewer(house, "viewer-token");
+  (void)viewer.read();
+  for (int i = 0; i < 250; ++i) {
+    Event event = make_event(EventType::malware_blocked);
+    event.data.add("client", "192.0.2." + std::to_string(i));
+    house.hub.emit(std::move(event), house.now);
+  }
+  house.emit(EventType::security_alert);
+  const std::string told = viewer.ask(R"({"type":"get_alerts"})");
+  assert_contains(told, "\"left_out\":51");
+  assert_contains(told, "security_alert");
+}
+
 void an_admins_alert_is_for_admins_alone(void**) {
   Options options = ladder({step(0s, {"operator"})});
   options.events.types[EventType::config_change] = {.priority = Priority::critical, .severity = {}, .audience = {}};
@@ -189,6 +240,7 @@ void an_admins_alert_is_for_admins_alone(void**) {
   for (Client* client : {&operators, &admin}) (void)client->read();
   const std::uint64_t offset = house.emit(EventType::config_change);
   assert_int_equal(operators.read().size(), 0);
+  assert_false(holds(operators.ask(R"({"type":"get_alerts"})"), "config_change"));
   assert_contains(operators.ask(acknowledge(house, offset)), "nothing that waits");
   assert_contains(admin.ask(acknowledge(house, offset)), "\"errors\":[]");
   assert_int_equal(operators.read().size(), 0);
@@ -257,6 +309,8 @@ int main() {
       cmocka_unit_test(faulty_acknowledgements_are_answered),
       cmocka_unit_test(a_client_that_comes_back_is_asked_again),
       cmocka_unit_test(the_ladder_is_climbed_until_somebody_acknowledges),
+      cmocka_unit_test(who_asks_is_told_what_is_open_and_how_far_it_has_climbed),
+      cmocka_unit_test(of_very_many_alerts_the_most_pressing_are_told),
       cmocka_unit_test(an_admins_alert_is_for_admins_alone),
       cmocka_unit_test(the_outcome_of_a_webhook_is_an_event),
       cmocka_unit_test(statistics_are_told_when_there_is_something_new),

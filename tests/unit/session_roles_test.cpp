@@ -182,6 +182,12 @@ void alerts_that_come_again_are_masked_too(void**) {
   assert_int_equal(count(texts, R"("client":"10.1.2.0/24")"), 1);
   assert_true(shows_nothing_hidden(texts));
   assert_int_equal(count(admin->read(), R"("client":"10.1.2.3")"), 4);
+  // When he asks.
+  texts = {helpdesk.ask(R"({"type":"get_alerts"})")};
+  assert_int_equal(count(texts, id(shown)), 1);
+  assert_int_equal(count(texts, id(hidden)), 0);
+  assert_int_equal(count(texts, R"("client":"10.1.2.0/24")"), 1);
+  assert_true(shows_nothing_hidden(texts));
   // When he comes later.
   Client late(house, "helpdesk");
   (void)late.read();
