@@ -1,5 +1,6 @@
 import { RequestError, type BindcastEvent, type Client, type Gap, type State } from '@bindcast/client';
 import { signal } from '@preact/signals';
+import type { Fault } from '../../filter/completed_input.tsx';
 import { formatCount } from '../../format.ts';
 import { newClient, state as sessionState } from '../../session.ts';
 import type { Row } from './event_table.ts';
@@ -7,12 +8,6 @@ import { Ring } from './ring.ts';
 
 const KEPT_ROWS = 20_000;
 const SUBSCRIPTION = 'live';
-
-/** What is wrong with a filter, and at which of its columns, from 1. */
-export interface FilterFault {
-  message: string;
-  column: number | undefined;
-}
 
 /** The events of one filter, by a connection of their own, so that nothing else comes with them. */
 export class LiveStream {
@@ -22,7 +17,7 @@ export class LiveStream {
   readonly backlog = signal(0);
   /** Does everything that matches come? */
   readonly ready = signal(false);
-  readonly fault = signal<FilterFault | undefined>(undefined);
+  readonly fault = signal<Fault | undefined>(undefined);
   #client: Client;
   #changed: () => void;
   #received = 0;
