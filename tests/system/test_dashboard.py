@@ -2,15 +2,18 @@
 
 import crypt
 import gzip
+import hashlib
 import http.client
 import re
 import unittest
 
+from client import Client
 from harness import TIME_FACTOR, Named, Zone, free_port
 from page import Scenario
 
 UPDATABLE = "allow-update { key update-key; };"
 ZONES = {"example.com": Zone("www A 192.0.2.1\n* A 192.0.2.2\n", options=UPDATABLE)}
+POLICY = 'response-policy { zone "rpz.malware"; } qname-wait-recurse no;'
 HASH = crypt.crypt("correct horse", "$y$j8T$identity")
 USERS = [{"name": "ann", "password": HASH, "roles": ["admin"]},
          {"name": "vic", "password": HASH, "roles": ["viewer"]}]
@@ -68,6 +71,35 @@ class PageTest(unittest.TestCase):
         yaml = {"server": {"listen": f"127.0.0.1:{free_port()}"}, "auth": {"users": USERS}}
         with Named(ZONES, yaml=yaml) as named:
             Scenario(named).run("scenario.mjs")
+
+    def test_what_each_view_says(self):
+        """One condition is one alert, and how far it climbed; who changed what; what a finding stands on; the history."""
+        yaml = {"auth": {"tokens": [{"name": "olga", "roles": ["operator"],
+                                     "sha256": hashlib.sha256(b"token of olga").hexdigest()}]},
+                "events": {"rpz": {"feeds": {"rpz.malware": "malware"}, "repeat_window": "0s"}},
+                "sources": {"detectors": {"enabled": True, "nxdomain_flood": {"window": "1s", "client_names": 60}}},
+                "escalation": [{"after": "0s", "to": {"roles": ["operator"]}},
+                               {"after": "0s", "webhook": {"url": f"http://127.0.0.1:{free_port()}/"}},
+                               {"after": "30m", "repeat": True}]}
+        zones = {**ZONES, "example.net": Zone("www A 192.0.2.1", options=UPDATABLE),
+                 "rpz.malware": Zone("bad.test CNAME .\n")}
+        channels = """channel bindcast { file "bindcast.log"; severity info; print-category yes; print-severity yes;
+                      print-time iso8601-utc; }; category default { bindcast; harness; };"""
+        with Named(zones, yaml=yaml, options=POLICY, channels=channels) as named:
+            with Client(named, token="token of olga", account=False):
+                Views(named).run("views.mjs")
+
+
+class Views(Scenario):
+    def token(self):
+        return {"token": self.named.token}
+
+    def ask(self, client: str, names: list[str]):
+        for name in names:
+            self.named.query(name, source=client)
+
+    def update(self, zone: str, name: str, address: str):
+        self.named.update(zone, lambda update: update.replace(name, 60, "A", address))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ await run(async (context) => {
       for (const [view, isReady] of Object.entries(views)) {
         await page.goto(`${address}#/${view}`);
         await isReady();
+        await page.mouse.move(0, 0); // nothing is pointed at
         await page.screenshot({ path: join(folder, `${size}${view.split('?')[0]}-${scheme}.png`) });
       }
     }

@@ -83,7 +83,7 @@ export function CompletedInput({
         autocomplete="off"
         aria-invalid={fault !== undefined}
         aria-describedby={`${name}-fault`}
-        onInput={offerHere}
+        onInput={(event) => (event.currentTarget.value === '' ? offer(NONE) : offerHere())}
         onKeyDown={pressed}
         onBlur={() => offer(NONE)}
       />

@@ -21,7 +21,7 @@ export function Now() {
         <Figure title="Queries a second" course={queryRate.value}>
           {formatShort(number(asked['qps'] ?? look['qps']))}
         </Figure>
-        <Figure title="Blocked" note={known ? `${formatCount(number(look['blocked']))} queries` : ''} course={blockedShare.value}>
+        <Figure title="Blocked" note={known ? `of ${formatCount(number(look['queries']))} queries` : ''} course={blockedShare.value}>
           {known ? formatShare(number(look['blocked_share'])) : '–'}
         </Figure>
         <Figure title="Answered from the cache" course={cacheHits.value}>
