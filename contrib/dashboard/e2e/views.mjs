@@ -42,6 +42,13 @@ await run(async (context) => {
   await page.getByText('moved.example.com').waitFor();
   assert(page.url().includes('search=MOVED'), 'the search does not stand in the address');
 
+  // Operations: progress is not stored, but was heard before the view was opened.
+  const operation = (type, data) => please('publish', { type, data, metadata: { correlation_id: 'op-1' } });
+  await operation('import_started', { total: 200 });
+  await operation('import_progress', { done: 50 });
+  await page.goto(`${address}#/operations`);
+  await page.getByText('25 %').waitFor();
+
   // Security: what a finding stands on, and from a hit to its history.
   await page.goto(`${address}#/security`);
   await please('ask', { client: '127.0.0.9', names: Array.from({ length: 100 }, (_, at) => `x${at}.example.net`) });
@@ -90,5 +97,16 @@ await run(async (context) => {
   await page.getByRole('button', { name: 'Light / dark' }).click();
   await page.emulateMedia({ colorScheme: 'light' });
   assert((await background()) === light, 'the system is not followed again');
+
+  // All views on a phone, in the dark.
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.setViewportSize({ width: 360, height: 640 });
+  for (const view of ['Now', 'Live', 'Changes', 'Security', 'Alerts', 'Operations', 'History', 'Server']) {
+    await page.getByRole('link', { name: new RegExp(`^${view}`) }).click();
+    await page.getByRole('heading', { level: 1, name: view }).waitFor();
+    const tooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+    assert(!tooWide, `${view} is wider than a phone`);
+    await accessible(page, `${view} on a phone, in the dark`);
+  }
   consoleIsClean();
 });

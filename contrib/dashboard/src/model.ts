@@ -185,6 +185,7 @@ export function watchServer(types: string[]): void {
     if (message.type === 'acknowledged') askForAlerts();
   });
   effect(() => {
+    if (state.value.name === 'unauthenticated') alerts.value = []; // the next user may see others
     if (state.value.name !== 'live') return;
     askForAlerts();
     void takeHealth();
