@@ -36,6 +36,13 @@ export const COLUMNS: Column[] = [
     text: (event) => formatValue(event.data[subject(event)]),
     field: (event) => (subject(event) === '' ? '' : `data.${subject(event)}`),
   },
+  {
+    key: 'what', // for where there is no room for both
+    title: 'Name or type',
+    width: 'minmax(9rem, 1fr)',
+    text: (event) => formatValue(event.data[subject(event)]) || event.type,
+    field: (event) => (subject(event) === '' ? 'type' : `data.${subject(event)}`),
+  },
   ofData('qtype', 'Query', '5rem'),
   {
     key: 'rcode',
@@ -62,4 +69,4 @@ export const COLUMNS: Column[] = [
 ];
 
 export const FIRST_COLUMNS = ['time', 'type', 'client', 'subject', 'qtype', 'rcode', 'latency_us'];
-export const FIRST_COLUMNS_OF_A_PHONE = ['time', 'subject', 'rcode'];
+export const FIRST_COLUMNS_OF_A_PHONE = ['time', 'what', 'rcode'];

@@ -15,6 +15,11 @@ export function useNow(): number {
   return now.value;
 }
 
+// The newest first. All are of one form and one zone, so the texts are in order as the times are.
+function byTime({ timestamp: a }: BindcastEvent, { timestamp: b }: BindcastEvent): number {
+  return a < b ? 1 : a > b ? -1 : 0;
+}
+
 /** The latest events of these types, from now on, whichever view is shown: what is not stored would be lost to it. */
 export class Latest {
   readonly #types: string[];
@@ -49,7 +54,7 @@ export class Latest {
     const before = this.#events.peek();
     const known = new Set(before.map((event) => event.id));
     const fresh = wanted.filter((event) => !known.has(event.id));
-    this.#events.value = [...fresh, ...before].sort((a, b) => b.timestamp.localeCompare(a.timestamp)).slice(0, KEPT);
+    this.#events.value = [...fresh, ...before].sort(byTime).slice(0, KEPT);
   }
 }
 
