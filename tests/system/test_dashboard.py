@@ -4,6 +4,7 @@ import crypt
 import gzip
 import hashlib
 import http.client
+import json
 import re
 import unittest
 
@@ -74,8 +75,9 @@ class PageTest(unittest.TestCase):
 
     def test_what_each_view_says(self):
         """One condition is one alert, and how far it climbed; who changed what; what a finding stands on; the history."""
-        yaml = {"auth": {"tokens": [{"name": "olga", "roles": ["operator"],
-                                     "sha256": hashlib.sha256(b"token of olga").hexdigest()}]},
+        tokens = [{"name": name, "roles": [role], "sha256": hashlib.sha256(f"token of {name}".encode()).hexdigest()}
+                  for name, role in (("olga", "operator"), ("vic", "viewer"))]
+        yaml = {"auth": {"tokens": tokens},
                 "events": {"rpz": {"feeds": {"rpz.malware": "malware"}, "repeat_window": "0s"}},
                 "sources": {"detectors": {"enabled": True, "nxdomain_flood": {"window": "1s", "client_names": 60}}},
                 "escalation": [{"after": "0s", "to": {"roles": ["operator"]}},
@@ -93,6 +95,13 @@ class PageTest(unittest.TestCase):
 class Views(Scenario):
     def token(self):
         return {"token": self.named.token}
+
+    def viewer_token(self):
+        return {"token": "token of vic"}
+
+    def history(self, types: str):
+        authorization = {"Authorization": f"Bearer {self.named.token}"}
+        return json.loads(get(self.named, f"/api/v1/events?type={types}", **authorization)[1])
 
     def ask(self, client: str, names: list[str]):
         for name in names:

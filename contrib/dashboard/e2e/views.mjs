@@ -108,5 +108,16 @@ await run(async (context) => {
     assert(!tooWide, `${view} is wider than a phone`);
     await accessible(page, `${view} on a phone, in the dark`);
   }
+
+  // A viewer is not refused anything by opening the page, so admins are told of nothing.
+  await page.getByRole('link', { name: 'Changes' }).click();
+  await page.getByRole('button', { name: /Log out/ }).click();
+  await logInByToken(page, (await please('viewer_token')).token);
+  await page.getByText('connected', { exact: true }).waitFor();
+  await page.getByText('moved.example.com').waitFor();
+  await please('update', { zone: 'example.com', name: 'seen', address: '192.0.2.79' });
+  await page.getByText('seen.example.com').waitFor();
+  const refused = await please('history', { types: 'permission_denied' });
+  assert(refused.events.length === 0, `opening the page asks for what is not allowed: ${JSON.stringify(refused.events)}`);
   consoleIsClean();
 });

@@ -175,8 +175,11 @@ async function takeHealth(): Promise<void> {
 // Changes of subscriptions are rationed by the server, so the views do not make any: they all look at one, which has the
 // types of all of them.
 
+const VIEWS = 'views';
+
 /** Once, at the start of the page. */
 export function watchServer(types: string[]): void {
+  let subscribed = '';
   onEvents((events) => {
     if (events.some(mayChangeAlerts)) askForAlerts();
     events.forEach(takeNumbers);
@@ -185,16 +188,24 @@ export function watchServer(types: string[]): void {
     if (message.type === 'acknowledged') askForAlerts();
   });
   effect(() => {
-    if (state.value.name === 'unauthenticated') alerts.value = []; // the next user may see others
-    if (state.value.name !== 'live') return;
+    const now = state.value;
+    if (now.name === 'unauthenticated') {
+      // The next user may see others.
+      alerts.value = [];
+      subscribed = '';
+      void client.unsubscribe(VIEWS);
+    }
+    if (now.name !== 'live') return;
     askForAlerts();
     void takeHealth();
+    // What he may not see is not asked for: admins are told of each refusal.
+    const visible = [...NUMBERS, ...types].filter((type) => !now.welcome.hidden_types.includes(type));
+    if (visible.join() === subscribed) return; // and is so again after each reconnect
+    subscribed = visible.join();
+    client.subscribe({ name: VIEWS, event_types: visible }).catch((fault: Error) => notify(fault.message));
   });
   setInterval(() => state.value.name === 'live' && askForAlerts(), ALERTS_EVERY_MS); // some end by themselves
   client.subscribe({ name: 'alerts', min_priority: 'critical' }).catch((fault: Error) => notify(fault.message));
-  client
-    .subscribe({ name: 'views', event_types: [...NUMBERS, ...types] })
-    .catch((fault: Error) => notify(fault.message));
 }
 
 const NUMBERS = ['dns_query_stats', 'bind_status_update', 'system_metrics', 'health_update', 'forwarder_status_change',
