@@ -33,6 +33,7 @@ if(BINDCAST_HAS_DASHBOARD)
   add_custom_command(OUTPUT ${BINDCAST_DASHBOARD_SOURCE}
     DEPENDS ${installed} ${dashboard_sources} ${dashboard}/index.html ${dashboard}/vite.config.ts
       ${dashboard}/tsconfig.json ${dashboard}/client/tsconfig.json ${dashboard}/embed.mjs
+      ${CMAKE_SOURCE_DIR}/events/types.def
     COMMAND ${NPM} run --silent build -- --outDir ${CMAKE_BINARY_DIR}/dashboard/dist
     COMMAND ${NODE} embed.mjs ${CMAKE_BINARY_DIR}/dashboard/dist ${BINDCAST_DASHBOARD_SOURCE}
     WORKING_DIRECTORY ${dashboard}

@@ -2,10 +2,13 @@
 
 import crypt
 import gzip
+import hashlib
 import http.client
+import json
 import re
 import unittest
 
+from client import Client
 from harness import TIME_FACTOR, Named, Zone, free_port
 from page import Scenario
 
@@ -95,6 +98,39 @@ class PageTest(unittest.TestCase):
         """What happened while the page was away is shown once and in its place; what nobody remembers is said to be."""
         with Named(ZONES, yaml={"server": {"listen": f"127.0.0.1:{free_port()}"}}) as named:
             Scenario(named).run("reconnect.mjs")
+
+    def test_what_each_view_says(self):
+        """One condition is one alert, and how far it climbed; who changed what; what a finding stands on; the history."""
+        tokens = [{"name": name, "roles": [role], "sha256": hashlib.sha256(f"token of {name}".encode()).hexdigest()}
+                  for name, role in (("olga", "operator"), ("vic", "viewer"))]
+        yaml = {"auth": {"tokens": tokens},
+                "events": {"rpz": {"feeds": {"rpz.malware": "malware"}, "repeat_window": "0s"}},
+                "sources": {"detectors": {"enabled": True, "nxdomain_flood": {"window": "1s", "client_names": 60}}},
+                "escalation": [{"after": "0s", "to": {"roles": ["operator"]}},
+                               {"after": "0s", "webhook": {"url": f"http://127.0.0.1:{free_port()}/"}},
+                               {"after": "30m", "repeat": True}]}
+        zones = {**ZONES, **POLICY, "example.net": Zone("www A 192.0.2.1", options=UPDATABLE)}
+        channels = """channel bindcast { file "bindcast.log"; severity info; print-category yes; print-severity yes;
+                      print-time iso8601-utc; }; category default { bindcast; harness; };"""
+        with Named(zones, yaml=yaml, options=POLICY_OPTIONS, channels=channels) as named:
+            with Client(named, token="token of olga", account=False):
+                Views(named).run("views.mjs")
+
+
+class Views(Scenario):
+    def viewer_token(self):
+        return {"token": "token of vic"}
+
+    def history(self, types: str):
+        authorization = {"Authorization": f"Bearer {self.named.token}"}
+        return json.loads(get(self.named, f"/api/v1/events?type={types}", **authorization)[1])
+
+    def ask(self, client: str, names: list[str]):
+        for name in names:
+            self.named.query(name, source=client)
+
+    def update(self, zone: str, name: str, address: str):
+        self.named.update(zone, lambda update: update.replace(name, 60, "A", address))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,19 @@ void a_token_in_the_handshake_is_welcomed(void**) {
   const std::string welcome = client.one();
   assert_contains(welcome, "\"type\":\"connection_established\"");
   assert_contains(welcome, "\"roles\":[\"admin\"]");
+  assert_contains(welcome, "\"hidden_types\":[]");
   assert_contains(welcome, "\"epoch\":\"e\"");
   assert_contains(welcome, "\"offset\":");
   assert_contains(welcome, "\"max_message_bytes\":65536");
   assert_false(holds(welcome, house.admin_token));
+}
+
+void a_viewer_is_told_what_he_may_not_ask_for(void**) {
+  House house;
+  const std::string welcome = Client(house, "viewer-token").one();
+  assert_contains(welcome, "\"hidden_types\":[\"");
+  assert_contains(welcome, "\"config_change\"");
+  assert_false(holds(welcome, "\"zone_created\""));
 }
 
 void a_token_in_the_first_message_is_welcomed(void**) {
@@ -754,6 +763,7 @@ void cloud_events_are_cloud_events(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_token_in_the_handshake_is_welcomed),
+      cmocka_unit_test(a_viewer_is_told_what_he_may_not_ask_for),
       cmocka_unit_test(a_token_in_the_first_message_is_welcomed),
       cmocka_unit_test(a_wrong_token_ends_with_4401_and_is_told_to_admins_without_the_token),
       cmocka_unit_test(silence_ends_with_4408_after_five_seconds),

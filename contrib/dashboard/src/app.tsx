@@ -1,6 +1,8 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { Connection } from './connection.tsx';
+import { timeZone } from './format.ts';
 import { LogIn } from './log_in.tsx';
+import { openAlerts } from './model.ts';
 import { href, route } from './route.ts';
 import { client, dismiss, logOut, notices, state, welcome } from './session.ts';
 import { toggleTheme } from './theme.ts';
@@ -23,8 +25,12 @@ function Waiting() {
 function Shell() {
   const view = VIEWS.find((one) => one.name === route.value.view) ?? VIEWS[0]!;
   useEffect(() => {
-    document.title = `${view.title} – Bindcast`;
-  }, [view]);
+    const waiting = openAlerts.value > 0 ? `(${openAlerts.value}) ` : '';
+    document.title = `${waiting}${view.title} – Bindcast`;
+  }, [view, openAlerts.value]);
+  // On a phone not all of the views' names are to be seen.
+  const current = useRef<HTMLAnchorElement>(null);
+  useEffect(() => current.current?.scrollIntoView({ block: 'nearest', inline: 'center' }), [view]);
   useEffect(() => {
     const byKey = (event: KeyboardEvent) => {
       const typing = event.target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
@@ -43,19 +49,30 @@ function Shell() {
         </a>
         <nav aria-label="Views">
           {VIEWS.map((one, index) => (
-            <a href={href(one.name)} aria-current={one === view ? 'page' : undefined} title={`Key ${index + 1}`}>
+            <a
+              key={one.name}
+              ref={one === view ? current : null}
+              href={href(one.name)}
+              aria-current={one === view ? 'page' : undefined}
+              title={`Key ${index + 1}`}
+            >
               {one.title}
               {one.badge !== undefined && one.badge.value > 0 && <span class="badge">{one.badge.value}</span>}
             </a>
           ))}
         </nav>
-        <Connection of={client} state={state.value} />
-        <button type="button" onClick={toggleTheme}>
-          Light / dark
-        </button>
-        <button type="button" onClick={() => void logOut()}>
-          Log out {welcome.value?.user}
-        </button>
+        <div class="tools">
+          <Connection of={client} state={state.value} />
+          <span class="faint" title="All times are those of the browser's time zone">
+            Times: {timeZone()}
+          </span>
+          <button type="button" onClick={toggleTheme} aria-label="Light / dark" title="Light / dark">
+            ◐
+          </button>
+          <button type="button" onClick={() => void logOut()}>
+            Log out {welcome.value?.user}
+          </button>
+        </div>
       </header>
       <div aria-live="polite" class="notices">
         {notices.value.map(({ id, text }) => (

@@ -4,12 +4,41 @@ const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFract
 export const formatCount = (value: number) => count.format(value);
 export const formatShort = (value: number) => short.format(value);
 
-/** 14:02:11.031 of an RFC 3339 time, in the browser's time zone. */
+// All times are shown in the browser's time zone, which the head of the page says.
+
+const pad = (value: number, width = 2) => String(value).padStart(width, '0');
+
+function clock(time: Date): string {
+  return `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`;
+}
+
+/** 14:02:11.031 of an RFC 3339 time. */
 export function formatTime(timestamp: string): string {
   const time = new Date(timestamp);
   if (Number.isNaN(time.getTime())) return timestamp;
-  const pad = (value: number, width = 2) => String(value).padStart(width, '0');
-  return `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}.${pad(time.getMilliseconds(), 3)}`;
+  return `${clock(time)}.${pad(time.getMilliseconds(), 3)}`;
+}
+
+/** 2026-01-31 14:02:11 of an RFC 3339 time. */
+export function formatMoment(timestamp: string): string {
+  const time = new Date(timestamp);
+  if (Number.isNaN(time.getTime())) return timestamp;
+  return `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())} ${clock(time)}`;
+}
+
+/** The RFC 3339 time of a moment as formatMoment writes it, also without its seconds or its time; else the text itself. */
+export function momentFrom(text: string): string {
+  if (!/^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?$/.test(text)) return text;
+  const time = new Date(text.length > 10 ? text.replace(' ', 'T') : `${text}T00:00`);
+  return Number.isNaN(time.getTime()) ? text : time.toISOString().replace('.000', '');
+}
+
+/** The browser's time zone now: UTC, UTC+01:00. */
+export function timeZone(): string {
+  const minutes = -new Date().getTimezoneOffset();
+  if (minutes === 0) return 'UTC';
+  const size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? '−' : '+'}${pad(Math.floor(size / 60))}:${pad(size % 60)}`;
 }
 
 export function formatBytes(bytes: number): string {
@@ -21,6 +50,9 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 ? bytes : bytes.toFixed(1)} ${units[unit]}`;
 }
+
+/** A share from 0 to 1. */
+export const formatShare = (share: number, digits = 1) => `${(share * 100).toFixed(digits)} %`;
 
 export function formatDuration(seconds: number): string {
   if (seconds < 60) return `${Math.floor(seconds)} s`;

@@ -1,29 +1,64 @@
 import type { BindcastEvent } from '@bindcast/client';
-import { useSignal, type ReadonlySignal } from '@preact/signals';
+import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { api, notify, onEvents } from './session.ts';
+import { known } from './model.ts';
+import { api, notify, onEvents, welcome } from './session.ts';
 
 const KEPT = 1000;
 
-/** The latest events of these types, the newest first: those that are stored, and those that come. */
-export function useLatest(types: string[]): ReadonlySignal<BindcastEvent[]> {
-  const latest = useSignal<BindcastEvent[]>([]);
+/** Now, as Date.now(), again every second. */
+export function useNow(): number {
+  const now = useSignal(Date.now());
   useEffect(() => {
-    const wanted = new Set(types);
-    const add = (more: readonly BindcastEvent[]) => {
-      const known = new Set(latest.peek().map((event) => event.id));
-      const fresh = more.filter((event) => wanted.has(event.type) && !known.has(event.id));
-      if (fresh.length === 0) return;
-      latest.value = [...fresh, ...latest.peek()]
-        .sort((a, b) => b.timestamp.localeCompare(a.timestamp) || b.id.localeCompare(a.id))
-        .slice(0, KEPT);
-    };
-    const end = onEvents(add);
-    // Without a journal there is only what comes.
-    api(`api/v1/events?type=${types.join(',')}&limit=300`)
-      .then((answer) => add(answer['events'] as BindcastEvent[]))
-      .catch((fault: Error) => notify(`What was before is not known: ${fault.message}`));
-    return end;
+    const timer = setInterval(() => (now.value = Date.now()), 1000);
+    return () => clearInterval(timer);
   }, []);
-  return latest;
+  return now.value;
+}
+
+// The newest first. All times are of one form and one zone, so the texts are in order as the times are.
+function byTime(a: BindcastEvent, b: BindcastEvent): number {
+  if (a.timestamp !== b.timestamp) return a.timestamp < b.timestamp ? 1 : -1;
+  return a.id < b.id ? 1 : -1;
+}
+
+/** The latest events of these types, from now on, whichever view is shown: what is not stored would be lost to it. */
+export class Latest {
+  readonly #types: string[];
+  readonly #events = known<BindcastEvent[]>([]);
+
+  constructor(types: string[]) {
+    this.#types = types;
+    onEvents((events) => this.#add(events));
+  }
+
+  /** The newest first. */
+  get events(): readonly BindcastEvent[] {
+    return this.#events.value;
+  }
+
+  /** With those that are stored. Without a journal there is only what comes. */
+  async ask(): Promise<void> {
+    const user = welcome.peek()?.user;
+    try {
+      const answer = await api(`api/v1/events?type=${this.#types.join(',')}&limit=300`);
+      if (welcome.peek()?.user === user) this.#add(answer['events'] as BindcastEvent[]);
+    } catch (fault) {
+      notify(`What was before is not known: ${(fault as Error).message}`);
+    }
+  }
+
+  #add(more: readonly BindcastEvent[]): void {
+    const wanted = more.filter((event) => this.#types.includes(event.type));
+    if (wanted.length === 0) return;
+    const before = this.#events.peek();
+    const known = new Set(before.map((event) => event.id));
+    const fresh = wanted.filter((event) => !known.has(event.id));
+    this.#events.value = [...fresh, ...before].sort(byTime).slice(0, KEPT);
+  }
+}
+
+export function useLatest(latest: Latest): readonly BindcastEvent[] {
+  useEffect(() => void latest.ask(), []);
+  return latest.events;
 }

@@ -1,7 +1,7 @@
 // What is known of the server between events: its numbers over the last minutes, its health, what waits to be acknowledged.
 import type { BindcastEvent, Subscription } from '@bindcast/client';
 import { batch, computed, effect, signal, type Signal } from '@preact/signals';
-import { client, loggedIn, notify, onEvents, onMessage, state, welcome } from './session.ts';
+import { client, notify, onEvents, onMessage, state, welcome } from './session.ts';
 
 export type Values = Record<string, unknown>;
 
@@ -10,10 +10,10 @@ export const number = (value: unknown): number => (typeof value === 'number' ? v
 export const values = (value: unknown): Values => (typeof value === 'object' && value !== null ? (value as Values) : {});
 export const list = (value: unknown): Values[] => (Array.isArray(value) ? value.map(values) : []);
 
-// What one user was shown is not for the next one.
 const forgetting: (() => void)[] = [];
 
-function known<Value>(nothing: Value): Signal<Value> {
+/** What one user is shown, and what is nothing again for the next one. */
+export function known<Value>(nothing: Value): Signal<Value> {
   const made = signal(nothing);
   forgetting.push(() => (made.value = nothing));
   return made;
@@ -21,63 +21,73 @@ function known<Value>(nothing: Value): Signal<Value> {
 
 // ── Alerts ──
 
-/** Occurrences of one condition that wait for somebody. */
+/** Occurrences of one condition that wait for somebody, as the server has them together. */
 export interface Alert {
-  key: string;
+  id: string; // of its first event
   event: BindcastEvent; // the latest
-  since: string;
   occurrences: number;
-  ids: Set<string>;
-  /** The last step of its escalation that was taken. */
-  step: BindcastEvent | undefined;
+  openSince: number; // as Date.now()
+  steps: number[]; // of the ladder, from 1, those that were taken
+  givenUp: boolean; // nobody is asked any more
 }
 
-const MOST_ALERTS = 1000, MOST_IDS = 500;
-const NAMED_BY = ['client', 'zone', 'policy_zone', 'rule', 'qname', 'domain', 'name', 'component', 'server', 'user'];
-
-export const alerts = known<ReadonlyMap<string, Alert>>(new Map());
-export const openAlerts = computed(() => alerts.value.size);
-export const ended = known<Values[]>([]); // acknowledgements and recoveries, the newest first
-
-function keyOf(event: BindcastEvent): string {
-  return JSON.stringify([event.type, event.metadata?.view, ...NAMED_BY.map((name) => event.data[name])]);
+/** A step of the ladder that alerts climb. */
+export interface Step {
+  afterSeconds: number;
+  roles: string[];
+  repeat: boolean;
+  webhook: boolean;
+  priority: string; // '': stays
 }
 
-function takeAlerts(events: readonly BindcastEvent[]): void {
-  const now = new Map(alerts.value);
-  for (const event of events) {
-    if (event.type === 'notification_sent') {
-      for (const alert of now.values())
-        if (alert.ids.has(String(event.data['event'])) || alert.ids.has(String(event.data['alert'])))
-          now.set(alert.key, { ...alert, step: event });
-    } else if (event.priority === 'critical' || event.priority === 'urgent') {
-      const key = keyOf(event);
-      const known = now.get(key);
-      const again = known?.ids.has(event.id) ?? false;
-      const ids = known?.ids ?? new Set<string>();
-      if (ids.size < MOST_IDS) ids.add(event.id);
-      now.delete(key); // the latest one goes to the end
-      now.set(key, {
-        key, event, ids, since: known?.since ?? event.timestamp, step: known?.step,
-        occurrences: (known?.occurrences ?? 0) + (again ? 0 : 1),
-      });
-      if (now.size > MOST_ALERTS) now.delete(now.keys().next().value!);
-    }
-  }
-  alerts.value = now;
+export const alerts = known<Alert[]>([]); // the most pressing and oldest first
+export const ladder = known<Step[]>([]);
+const alertsLeftOut = known(0); // that are open beside those
+export const openAlerts = computed(() => alerts.value.length + alertsLeftOut.value);
+
+const ALERTS_SOON_MS = 200, ALERTS_EVERY_MS = 30_000;
+let asking: ReturnType<typeof setTimeout> | undefined;
+
+// What one event changes only the server knows, so it is asked for all: once for all that comes in a moment.
+function askForAlerts(): void {
+  asking ??= setTimeout(async () => {
+    asking = undefined;
+    const answer = await client.request('get_alerts').catch(() => undefined); // asked again when it is there again
+    if (answer !== undefined) takeAlerts(answer.data ?? {});
+  }, ALERTS_SOON_MS);
 }
 
-function end(ids: unknown): void {
-  const over = new Set(Array.isArray(ids) ? ids.map(String) : []);
-  alerts.value = new Map([...alerts.value].filter(([, alert]) => ![...alert.ids].some((id) => over.has(id))));
+function takeAlerts(data: Values): void {
+  alerts.value = list(data['alerts']).map((one) => ({
+    id: String(one['alert']),
+    event: one['event'] as BindcastEvent,
+    occurrences: number(one['occurrences']),
+    openSince: Date.now() - number(one['open_for_seconds']) * 1000,
+    steps: Array.isArray(one['steps']) ? one['steps'].map(Number) : [],
+    givenUp: one['given_up'] === true,
+  }));
+  alertsLeftOut.value = number(data['left_out']);
+  ladder.value = list(data['escalation']).map((one) => ({
+    afterSeconds: number(one['after_seconds']),
+    roles: Array.isArray(one['roles']) ? one['roles'].map(String) : [],
+    repeat: one['repeat'] === true,
+    webhook: one['webhook'] === true,
+    priority: String(one['priority'] ?? ''),
+  }));
 }
 
 /** Rejects with what the server says is wrong. */
 export async function acknowledge(alert: Alert, note: string): Promise<void> {
-  const data = (await client.acknowledge([alert.event.id], note)).data ?? {};
-  // Where nothing waits any more, somebody else was first, or the alert gave up: it is over in either case.
-  end([...(Array.isArray(data['ids']) ? data['ids'] : []), ...list(data['errors']).map((one) => one['id'])]);
-  ended.value = [{ ...data, note, event_type: alert.event.type }, ...ended.value].slice(0, 100);
+  // Where nothing waits any more, somebody else was first, or the alert is over: the next look shows it.
+  await client.acknowledge([alert.event.id], note);
+  askForAlerts();
+}
+
+/** Of the events that tell how alerts fare. */
+export const ALERT_NEWS = ['notification_sent', 'notification_acknowledged', 'webhook_triggered'];
+
+function mayChangeAlerts(event: BindcastEvent): boolean {
+  return event.priority === 'critical' || event.priority === 'urgent' || ALERT_NEWS.includes(event.type);
 }
 
 // ── Numbers ──
@@ -98,6 +108,9 @@ export const health = known<Values[]>([]);
 export const forwarders = known<ReadonlyMap<string, Values>>(new Map());
 export const rcodes = known<Series>({ times: [], lines: {} });
 export const latency = known<Series>({ times: [], lines: {} });
+export const queryRate = known<Series>({ times: [], lines: {} });
+export const cacheHits = known<Series>({ times: [], lines: {} }); // percent
+export const blockedShare = known<Series>({ times: [], lines: {} }); // percent
 
 function appended(series: Series, timestamp: string, point: Record<string, number>): Series {
   const time = Date.parse(timestamp) / 1000;
@@ -126,6 +139,9 @@ function takeNumbers(event: BindcastEvent): void {
     case 'dns_query_stats':
       queryStats.value = data;
       rcodes.value = appended(rcodes.value, event.timestamp, rcodeRates(data));
+      queryRate.value = appended(queryRate.value, event.timestamp, { qps: number(data['qps']) });
+      if (data['cache_hit_ratio'] !== undefined)
+        cacheHits.value = appended(cacheHits.value, event.timestamp, { percent: number(data['cache_hit_ratio']) * 100 });
       break;
     case 'bind_status_update':
       bindStatus.value = data;
@@ -136,6 +152,7 @@ function takeNumbers(event: BindcastEvent): void {
       latency.value = appended(latency.value, event.timestamp, {
         p50: number(us['p50']) / 1000, p90: number(us['p90']) / 1000, p99: number(us['p99']) / 1000,
       });
+      blockedShare.value = appended(blockedShare.value, event.timestamp, { percent: number(data['blocked_share']) * 100 });
       break;
     }
     case 'system_metrics':
@@ -169,31 +186,31 @@ async function takeHealth(): Promise<void> {
 
 /** Once, at the start of the page. */
 export function watchServer(types: string[]): void {
-  let epoch = '';
+  // What he may not see is not asked for: admins are told of each refusal. Undefined while nobody is logged in.
+  const visible = computed(() => {
+    const hidden = welcome.value?.hidden_types;
+    return hidden && [...NUMBERS, ...types].filter((type) => !hidden.includes(type)).join();
+  });
   onEvents((events) => {
-    takeAlerts(events);
+    if (events.some(mayChangeAlerts)) askForAlerts();
     events.forEach(takeNumbers);
   });
   onMessage((message) => {
-    if (message.type !== 'acknowledged' || message.data === undefined) return;
-    end(message.data['ids']);
-    const recovered = message.data['resolved_by'] !== undefined && { by: 'nobody', note: 'It recovered.' };
-    ended.value = [{ ...message.data, ...recovered }, ...ended.value].slice(0, 100);
+    if (message.type === 'acknowledged') askForAlerts();
   });
   effect(() => {
     if (state.value.name !== 'live') return;
-    // Alerts do not outlive the process.
-    if (epoch !== '' && epoch !== welcome.value?.epoch) alerts.value = new Map();
-    epoch = welcome.value?.epoch ?? '';
+    askForAlerts();
     void takeHealth();
   });
+  setInterval(() => state.value.name === 'live' && askForAlerts(), ALERTS_EVERY_MS); // some end by themselves
   effect(() => {
-    if (!loggedIn.value) return batch(() => forgetting.forEach((forget) => forget()));
+    if (visible.value === undefined) return batch(() => forgetting.forEach((forget) => forget()));
     subscribe({ name: 'alerts', min_priority: 'critical' });
-    subscribe({ name: 'views', event_types: [...NUMBERS, 'notification_sent', ...types] });
+    if (visible.value !== '') subscribe({ name: 'views', event_types: visible.value.split(',') });
   });
   effect(() => {
-    if (!loggedIn.value) return;
+    if (visible.value === undefined) return;
     if (analyticsWanted.value) subscribe({ name: ANALYTICS, event_types: ['dns_analytics_update'] });
     else client.unsubscribe(ANALYTICS).catch(() => {});
   });

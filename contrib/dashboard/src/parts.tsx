@@ -1,15 +1,38 @@
 // Small pieces that several views are made of.
 import type { ComponentChildren } from 'preact';
+import { Spark } from './chart.tsx';
+import { formatMoment } from './format.ts';
+import type { Series } from './model.ts';
 
-export function Figure({ title, children, note }: { title: string; children: ComponentChildren; note?: string }) {
+export function Figure({
+  title,
+  children,
+  note,
+  course,
+}: {
+  title: string;
+  children: ComponentChildren;
+  note?: string;
+  course?: Series;
+}) {
   return (
     <div class="card figure">
       <dt>{title}</dt>
       <dd>
         {children}
         {note && <small class="faint">{note}</small>}
+        {course && course.times.length > 1 && <Spark series={course} />}
       </dd>
     </div>
+  );
+}
+
+/** A time as the page shows all of them; in UTC where the pointer rests on it. */
+export function Moment({ at }: { at: string }) {
+  return (
+    <time class="moment" dateTime={at} title={at}>
+      {formatMoment(at)}
+    </time>
   );
 }
 
@@ -18,12 +41,15 @@ export function Table({
   caption,
   head,
   rows,
+  numbers = [],
   empty,
   whole = false,
 }: {
   caption: string;
   head: string[];
   rows: ComponentChildren[][];
+  /** Of the columns, from 0, those whose numbers stand one below the other. */
+  numbers?: number[];
   empty: string;
   /** As wide as the page. */
   whole?: boolean;
@@ -34,8 +60,8 @@ export function Table({
         <caption>{caption}</caption>
         <thead>
           <tr>
-            {head.map((title) => (
-              <th scope="col" key={title}>
+            {head.map((title, column) => (
+              <th scope="col" key={title} class={numbers.includes(column) ? 'number' : ''}>
                 {title}
               </th>
             ))}
@@ -45,7 +71,9 @@ export function Table({
           {rows.map((cells, at) => (
             <tr key={at}>
               {cells.map((cell, column) => (
-                <td key={column}>{cell}</td>
+                <td key={column} class={numbers.includes(column) ? 'number' : ''}>
+                  {cell}
+                </td>
               ))}
             </tr>
           ))}
@@ -62,9 +90,11 @@ export function Table({
   );
 }
 
-const GOOD = ['healthy', 'up', 'ok'], BAD = ['unhealthy', 'down', 'failing', 'failed', 'error', 'critical'];
+const GOOD = ['healthy', 'up', 'ok', 'completed', 'delivered'];
+const BAD = ['unhealthy', 'down', 'failing', 'failed', 'error', 'critical', 'urgent'];
 
-/** A state in words, coloured. */
+/** A state in words, with a colour and a sign. */
 export function StateWord({ state }: { state: string }) {
-  return <span class={GOOD.includes(state) ? 'good' : BAD.includes(state) ? 'bad' : 'warn'}>{state}</span>;
+  const kind = GOOD.includes(state) ? 'good' : BAD.includes(state) ? 'bad' : state === 'running' ? 'busy' : 'warn';
+  return <span class={`word ${kind}`}>{state}</span>;
 }

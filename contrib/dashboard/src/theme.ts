@@ -1,19 +1,25 @@
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 
 const KEY = 'bindcast.theme';
-const dark = matchMedia('(prefers-color-scheme: dark)');
+const media = matchMedia('(prefers-color-scheme: dark)');
+const system = signal(media.matches);
+media.addEventListener('change', () => (system.value = media.matches));
 
 /** '' follows the system. */
-export const theme = signal(localStorage.getItem(KEY) ?? '');
+const chosen = signal(localStorage.getItem(KEY) ?? '');
 
+export const isDark = computed(() => (chosen.value === '' ? system.value : chosen.value === 'dark'));
+
+// style.css has both colours of everything; which one counts is the color-scheme.
 effect(() => {
-  if (theme.value === '') delete document.documentElement.dataset['theme'];
-  else document.documentElement.dataset['theme'] = theme.value;
-  if (theme.value === '') localStorage.removeItem(KEY);
-  else localStorage.setItem(KEY, theme.value);
+  if (chosen.value === '') delete document.documentElement.dataset['theme'];
+  else document.documentElement.dataset['theme'] = chosen.value;
+  if (chosen.value === '') localStorage.removeItem(KEY);
+  else localStorage.setItem(KEY, chosen.value);
 });
 
+/** The other one; when that is the system's, it is followed again. */
 export function toggleTheme(): void {
-  const isDark = theme.value === '' ? dark.matches : theme.value === 'dark';
-  theme.value = isDark ? 'light' : 'dark';
+  const dark = !isDark.peek();
+  chosen.value = dark === system.peek() ? '' : dark ? 'dark' : 'light';
 }

@@ -87,5 +87,6 @@ function welcomeOf(data: Record<string, unknown>): Welcome {
   listOf(data['roles']).forEach(textOf);
   countOf(data['offset']);
   objectOf(data['limits']);
-  return data as unknown as Welcome;
+  const hidden = listOf(data['hidden_types'] ?? []).map(textOf);
+  return { ...(data as unknown as Welcome), hidden_types: hidden };
 }

@@ -1,45 +1,94 @@
 import type { BindcastEvent } from '@bindcast/client';
 import { useSignal } from '@preact/signals';
+import { Details } from '../details.tsx';
 import { formatCount, formatValue } from '../format.ts';
-import { useLatest } from '../hooks.ts';
+import { Latest, useLatest } from '../hooks.ts';
 import { list, number, values } from '../model.ts';
-import { Details } from './live/details.tsx';
+import { Moment } from '../parts.tsx';
+import { rewrite, route } from '../route.ts';
 
 export const CHANGES = ['zone_created', 'zone_updated', 'zone_deleted', 'zone_expired', 'record_created', 'record_updated',
   'record_deleted', 'record_bulk_operation', 'bind_reload', 'bind_config_change', 'config_change', 'rpz_update',
   'rpz_rule_created', 'rpz_rule_updated', 'rpz_rule_deleted', 'threat_feed_update'];
+const kept = new Latest(CHANGES);
+const SEARCHED = ['name', 'zone', 'policy_zone', 'rule'];
+const NO_VIEW = '_default'; // of a server without views
+const MOST_GROUPS = 200, MOST_OF_GROUP = 50;
 
-/** What changed, before and after side by side; what one update or reload brought stands together. */
+/** What changed, and who did it, before and after side by side; what one update or reload brought stands together. */
 export function Changes() {
-  const latest = useLatest(CHANGES);
+  const latest = useLatest(kept);
   const opened = useSignal<BindcastEvent | undefined>(undefined);
+  const search = route.value.arguments.get('search') ?? '';
+  const wanted = search.toLowerCase();
   const groups = new Map<string, BindcastEvent[]>();
-  for (const event of latest.value) {
+  for (const event of latest) {
+    if (!SEARCHED.some((name) => formatValue(event.data[name]).toLowerCase().includes(wanted))) {
+      if (wanted !== '') continue;
+    }
     const key = event.metadata?.correlation_id ?? event.id;
     groups.set(key, [...(groups.get(key) ?? []), event]);
   }
   return (
     <section class="split">
       <div class="page">
-        {groups.size === 0 && <p class="faint">Nothing has changed.</p>}
-        {[...groups].slice(0, 200).map(([key, events]) => (
+        <form role="search" class="find" onSubmit={(event) => event.preventDefault()}>
+          <label>
+            Zone or name
+            <input
+              type="search"
+              value={search}
+              spellcheck={false}
+              onInput={(event) => rewrite('changes', { search: event.currentTarget.value })}
+            />
+          </label>
+        </form>
+        {groups.size === 0 && (
+          <p class="empty">{wanted === '' ? 'Nothing has changed.' : `Nothing of the latest changes has “${search}”.`}</p>
+        )}
+        {[...groups].slice(0, MOST_GROUPS).map(([key, events]) => (
           <article class="card group" key={key}>
-            <h2>
-              <time dateTime={events[0]!.timestamp}>{new Date(events[0]!.timestamp).toLocaleString()}</time>{' '}
-              <span class="faint">
-                {[...new Set(events.map((event) => formatValue(event.data['cause'])))].filter(Boolean).join(', ')}
-                {events.length > 1 && ` · ${formatCount(events.length)} changes`}
-              </span>
-            </h2>
-            {events.slice(0, 50).map((event) => (
+            <header>
+              <h2>
+                <Moment at={events[0]!.timestamp} />
+              </h2>
+              <span>{distinct(events.map((event) => formatValue(event.data['cause']))).join(', ')}</span>
+              <Who events={events} />
+              {events.length > 1 && <span class="faint">{formatCount(events.length)} changes</span>}
+            </header>
+            {events.slice(0, MOST_OF_GROUP).map((event) => (
               <Change key={event.id} event={event} open={() => (opened.value = event)} />
             ))}
-            {events.length > 50 && <p class="faint">and {formatCount(events.length - 50)} more</p>}
+            {events.length > MOST_OF_GROUP && <p class="faint">and {formatCount(events.length - MOST_OF_GROUP)} more</p>}
           </article>
         ))}
       </div>
       {opened.value && <Details event={opened.value} close={() => (opened.value = undefined)} />}
     </section>
+  );
+}
+
+function distinct(texts: string[]): string[] {
+  return [...new Set(texts)].filter(Boolean);
+}
+
+/** Who made a dynamic update. named's own changes have nobody. */
+function Who({ events }: { events: BindcastEvent[] }) {
+  const actors = distinct(events.map((event) => {
+    const { client, key } = values(event.data['actor']);
+    return [client !== undefined && formatValue(client), key !== undefined && `key ${formatValue(key)}`].filter(Boolean).join(', ');
+  }));
+  if (actors.length > 0)
+    return (
+      <span>
+        by <strong>{actors.join('; ')}</strong>
+      </span>
+    );
+  if (!events.some((event) => event.data['cause'] === 'update')) return null;
+  return (
+    <span class="faint" title="named's log says it, where a channel called bindcast is in named.conf">
+      by whom is not known
+    </span>
   );
 }
 
@@ -57,15 +106,13 @@ function Change({ event, open }: { event: BindcastEvent; open: () => void }) {
       </button>{' '}
       <strong>{[data['name'] ?? data['rule'] ?? data['zone'] ?? data['policy_zone'], data['rtype']].filter(Boolean).map(formatValue).join(' ')}</strong>{' '}
       <span class="faint">
-        {data['name'] !== undefined && `in ${formatValue(data['zone'])} `}
-        {data['view'] !== undefined && `(${formatValue(data['view'])}) `}
         {summary(event)}
       </span>
       {pairs.map(({ what, before, after }, at) => (
         <div class="sides" key={at}>
           {what && <span class="what">{what}</span>}
-          <pre aria-label="Before">{formatValue(before)}</pre>
-          <pre aria-label="After">{formatValue(after)}</pre>
+          <pre aria-label="Before">{formatValue(before) || '–'}</pre>
+          <pre aria-label="After">{formatValue(after) || '–'}</pre>
         </div>
       ))}
     </div>
@@ -83,10 +130,14 @@ function content(side: unknown): string {
 function summary(event: BindcastEvent): string {
   const { serial, records, rules, outcome, rrsets } = event.data;
   const said: string[] = [];
+  if (event.data['name'] !== undefined) said.push(`in ${formatValue(event.data['zone'])}`);
+  const view = event.data['view'] ?? NO_VIEW;
+  if (view !== NO_VIEW) said.push(`view ${formatValue(view)}`);
   if (outcome !== undefined) said.push(formatValue(outcome));
   if (rrsets !== undefined) said.push(`${formatCount(number(rrsets))} RRsets`);
   for (const counts of [values(records), values(rules)])
-    for (const [what, count] of Object.entries(counts)) said.push(`${formatCount(number(count))} ${what}`);
+    for (const [what, count] of Object.entries(counts))
+      if (number(count) > 0) said.push(`${formatCount(number(count))} ${what}`);
   const { from, to } = values(serial);
   if (to !== undefined) said.push(`serial ${formatValue(from)} → ${formatValue(to)}`);
   return said.join(', ');

@@ -1,8 +1,8 @@
 import type { BindcastEvent } from '@bindcast/client';
 import { formatCount, formatDuration, formatValue } from '../format.ts';
-import { useLatest } from '../hooks.ts';
+import { Latest, useLatest } from '../hooks.ts';
 import { number } from '../model.ts';
-import { StateWord } from '../parts.tsx';
+import { Moment, StateWord } from '../parts.tsx';
 
 const KINDS = ['bulk_operation', 'import', 'export'];
 export const OPERATIONS = [
@@ -10,18 +10,22 @@ export const OPERATIONS = [
   ...['backup', 'restore'].flatMap((kind) => ['started', 'completed', 'failed'].map((step) => `${kind}_${step}`)),
 ];
 
+const kept = new Latest(OPERATIONS);
+
 /** Bulk operations, those under way and those that have ended, the latest first. */
 export function Operations() {
-  const latest = useLatest(OPERATIONS);
+  const latest = useLatest(kept);
   const operations = new Map<string, BindcastEvent[]>();
-  for (const event of latest.value) {
+  for (const event of latest) {
     // An operation is its publisher's: the same id of another one is another operation.
     const key = JSON.stringify([event.metadata?.correlation_id ?? event.id, event['source_user_id']]);
     operations.set(key, [...(operations.get(key) ?? []), event]);
   }
   return (
     <section class="page">
-      {operations.size === 0 && <p class="faint">There are none.</p>}
+      {operations.size === 0 && (
+        <p class="empty">There are none. Imports, exports and backups that are published appear here with their progress.</p>
+      )}
       {[...operations].slice(0, 200).map(([key, events]) => (
         <Operation key={key} events={events} />
       ))}
@@ -37,25 +41,30 @@ function Operation({ events }: { events: BindcastEvent[] }) {
   const done = member('done'), total = member('total'), reason = last.data['reason'];
   const percent = step === 'completed' ? 100 : number(member('percent'));
   const known = step === 'completed' || member('percent') !== undefined;
+  const rate = last.data['rate_per_second'], left = last.data['eta_seconds'], took = last.data['duration_seconds'];
   return (
-    <article class="card">
-      <h2>
-        {kind!.replaceAll('_', ' ')} <StateWord state={over ? (step === 'failed' ? 'failed' : 'completed') : 'running'} />{' '}
-        <span class="faint">{formatValue(member('name') ?? member('description'))}</span>
-      </h2>
+    <article class={`card operation ${step}`}>
+      <header>
+        <h2>
+          {kind!.replaceAll('_', ' ')} {formatValue(member('name') ?? member('description'))}
+        </h2>
+        <StateWord state={over ? step : 'running'} />
+        {known && <span class="number">{percent.toFixed(0)} %</span>}
+      </header>
       {(known || !over) && (
         <progress max={100} {...(known ? { value: percent } : {})} aria-label={`Progress of ${kind}`} />
       )}
+      {reason !== undefined && <p class="bad">{formatValue(reason)}</p>}
       <p class="faint">
-        {done !== undefined && formatCount(number(done))}
-        {total !== undefined && ` of ${formatCount(number(total))}`}
-        {known && ` · ${percent.toFixed(0)} %`}
-        {last.data['rate_per_second'] !== undefined && ` · ${formatCount(number(last.data['rate_per_second']))} a second`}
-        {!over && last.data['eta_seconds'] !== undefined && ` · ${formatDuration(number(last.data['eta_seconds']))} left`}
-        {last.data['duration_seconds'] !== undefined && ` · took ${formatDuration(number(last.data['duration_seconds']))}`}
-        {reason !== undefined && ` · ${formatValue(reason)}`}
-        {' · since '}
-        {new Date(first.timestamp).toLocaleString()} · by {formatValue(first['source_user_id'])}
+        {[
+          done !== undefined && `${formatCount(number(done))}${total === undefined ? '' : ` of ${formatCount(number(total))}`}`,
+          rate !== undefined && `${formatCount(number(rate))} a second`,
+          !over && left !== undefined && `${formatDuration(number(left))} left`,
+          took !== undefined && `took ${formatDuration(number(took))}`,
+          `by ${formatValue(first['source_user_id'])}`,
+          'since ',
+        ].filter(Boolean).join(' · ')}
+        <Moment at={first.timestamp} />
       </p>
     </article>
   );

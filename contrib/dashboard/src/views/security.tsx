@@ -1,57 +1,91 @@
 import type { BindcastEvent } from '@bindcast/client';
 import { useSignal } from '@preact/signals';
+import { Details } from '../details.tsx';
+import { Lead } from '../filter/lead.tsx';
+import { Evidence, findingText } from '../finding.tsx';
 import { formatCount, formatValue } from '../format.ts';
-import { useLatest } from '../hooks.ts';
+import { Latest, useLatest } from '../hooks.ts';
 import { number } from '../model.ts';
-import { Table } from '../parts.tsx';
-import { Details } from './live/details.tsx';
+import { Moment, StateWord, Table } from '../parts.tsx';
 
 const HITS = ['malware_blocked', 'phishing_blocked', 'dns_query_blocked', 'dns_query_allowed'];
-const DETECTIONS = ['security_alert', 'threat_detected', 'suspicious_activity', 'update_denied', 'transfer_denied',
+const SIGNS = ['security_alert', 'threat_detected', 'suspicious_activity', 'update_denied', 'transfer_denied',
   'tsig_failure', 'dnssec_failure', 'rate_limited', 'authentication_failed'];
-export const SECURITY = [...HITS, ...DETECTIONS];
-const LONGEST = 20;
+export const SECURITY = [...HITS, ...SIGNS];
+const kept = new Latest(SECURITY);
+const LONGEST = 10, MOST_FINDINGS = 20, MOST_ROWS = 100;
 
-/** What policies caught, by feed, rule and client, and what was detected. */
+/** What was detected, and what policies caught, by feed, rule, client and name. */
 export function Security() {
-  const latest = useLatest(SECURITY);
+  const latest = useLatest(kept);
   const opened = useSignal<BindcastEvent | undefined>(undefined);
-  const hits = latest.value.filter((event) => HITS.includes(event.type));
-  const detections = latest.value.filter((event) => !HITS.includes(event.type));
-  const open = (event: BindcastEvent, text: string) => (
+  const hits = latest.filter((event) => HITS.includes(event.type));
+  const signs = latest.filter((event) => SIGNS.includes(event.type));
+  const refusals = signs.filter((event) => event.data['detector'] === undefined);
+  // Of one finding the latest event, which has all that is known.
+  const findings = new Map<string, BindcastEvent>();
+  for (const event of signs) {
+    const finding = event.metadata?.correlation_id ?? event.id;
+    if (event.data['detector'] !== undefined && !findings.has(finding)) findings.set(finding, event);
+  }
+  const open = (event: BindcastEvent) => (
     <button type="button" class="plain" onClick={() => (opened.value = event)}>
-      {text}
+      <Moment at={event.timestamp} />
     </button>
   );
   return (
     <section class="split">
-      <div class="page grid">
-        <Counted caption="Hits by feed" title="Feed" member="policy_zone" events={hits} />
-        <Counted caption="Hits by rule" title="Rule" member="rule" events={hits} />
-        <Counted caption="Hits by client" title="Client" member="client" events={hits} />
-        <Counted caption="Hits by name" title="Name" member="qname" events={hits} />
+      <div class="page">
+        <h2>Detections</h2>
+        {findings.size === 0 && (
+          <p class="empty">Nothing was detected. Threats are looked for where sources.detectors is on.</p>
+        )}
+        <div class="grid cards">
+          {[...findings.values()].slice(0, MOST_FINDINGS).map((event) => (
+            <Finding key={event.id} event={event} time={open(event)} />
+          ))}
+        </div>
+        <div class="grid narrow">
+          <Counted caption="Hits by feed" title="Feed" member="policy_zone" events={hits} />
+          <Counted caption="Hits by rule" title="Rule" member="rule" events={hits} />
+          <Counted caption="Hits by client" title="Client" member="client" events={hits} />
+          <Counted caption="Hits by name" title="Name" member="qname" events={hits} />
+        </div>
         <Table
-          whole
-          caption="Detections"
-          head={['Time', 'What', 'Client', 'About']}
-          rows={detections.slice(0, LONGEST * 5).map((event) => [
-            open(event, event.timestamp.slice(0, 19).replace('T', ' ')), event.type, formatValue(event.data['client']),
-            formatValue(event.data['domain'] ?? event.data['zone'] ?? event.data['qname'] ?? event.data['reason'])])}
-          empty="Nothing was detected."
-        />
-        <Table
-          whole
           caption="The latest hits"
           head={['Time', 'What', 'Client', 'Name', 'Feed', 'Action', 'Times']}
-          rows={hits.slice(0, LONGEST * 5).map((event) => [
-            open(event, event.timestamp.slice(0, 19).replace('T', ' ')), event.type,
+          numbers={[6]}
+          rows={hits.slice(0, MOST_ROWS).map((event) => [open(event), event.type,
             ...['client', 'qname', 'policy_zone', 'action'].map((name) => formatValue(event.data[name])),
             formatCount(number(event.data['count']) || 1)])}
           empty="No policy has caught anything."
         />
+        <Table
+          caption="Refusals and failures"
+          head={['Time', 'What', 'Client', 'About', 'Why']}
+          rows={refusals.slice(0, MOST_ROWS).map((event) => [open(event), event.type, formatValue(event.data['client']),
+            formatValue(event.data['zone'] ?? event.data['qname'] ?? event.data['user']), formatValue(event.data['reason'])])}
+          empty="Nothing was refused."
+        />
       </div>
       {opened.value && <Details event={opened.value} close={() => (opened.value = undefined)} />}
     </section>
+  );
+}
+
+function Finding({ event, time }: { event: BindcastEvent; time: preact.ComponentChildren }) {
+  const { data } = event;
+  const over = data['state'] === 'ended';
+  return (
+    <article class={`card finding ${over ? '' : event.priority}`}>
+      <header>
+        <h3>{formatValue(data['detector']).replaceAll('_', ' ')}</h3>
+        {over ? <span class="faint">ended</span> : <StateWord state={event.priority} />}
+        {time}
+      </header>
+      <p>{findingText(data)}</p>
+      <Evidence data={data} />
+    </article>
   );
 }
 
@@ -73,7 +107,8 @@ function Counted({ caption, title, member, events }: CountedProps) {
     <Table
       caption={caption}
       head={[title, 'Hits']}
-      rows={sorted.map(([value, count]) => [value, formatCount(count)])}
+      numbers={[1]}
+      rows={sorted.map(([value, count]) => [<Lead field={member} value={value} />, formatCount(count)])}
       empty="None."
     />
   );

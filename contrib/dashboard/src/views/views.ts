@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import { openAlerts } from '../model.ts';
+import { ALERT_NEWS, openAlerts } from '../model.ts';
 import { Alerts } from './alerts.tsx';
 import { Changes, CHANGES } from './changes.tsx';
 import { History } from './history.tsx';
@@ -26,7 +26,7 @@ export const VIEWS: View[] = [
   { name: 'live', title: 'Live', View: Live },
   { name: 'changes', title: 'Changes', View: Changes, types: CHANGES },
   { name: 'security', title: 'Security', View: Security, types: SECURITY },
-  { name: 'alerts', title: 'Alerts', View: Alerts, badge: openAlerts },
+  { name: 'alerts', title: 'Alerts', View: Alerts, types: ALERT_NEWS, badge: openAlerts },
   { name: 'operations', title: 'Operations', View: Operations, types: OPERATIONS },
   { name: 'history', title: 'History', View: History },
   { name: 'server', title: 'Server', View: Server },

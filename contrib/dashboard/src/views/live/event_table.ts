@@ -1,6 +1,6 @@
 import type { BindcastEvent } from '@bindcast/client';
 import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from '@tanstack/virtual-core';
-import type { Column } from './columns.ts';
+import type { Column } from '../../columns.ts';
 import type { Ring } from './ring.ts';
 
 const ROW_HEIGHT = 28;

@@ -1,16 +1,19 @@
 import type { BindcastEvent } from '@bindcast/client';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { COLUMNS, FIRST_COLUMNS, FIRST_COLUMNS_OF_A_PHONE, type Column } from '../../columns.ts';
 import { Connection } from '../../connection.tsx';
+import { Details } from '../../details.tsx';
+import { FilterBar } from '../../filter/filter_bar.tsx';
+import { narrowed, term } from '../../filter/terms.ts';
 import { formatCount } from '../../format.ts';
 import { rewrite, route } from '../../route.ts';
 import { state as sessionState } from '../../session.ts';
-import { COLUMNS, FIRST_COLUMNS, narrowed, term, type Column } from './columns.ts';
-import { Details } from './details.tsx';
 import { EventTable, type Row } from './event_table.ts';
-import { FilterBar } from './filter_bar.tsx';
 import type { Ring } from './ring.ts';
 import { LiveStream } from './stream.ts';
+
+const PHONE = matchMedia('(max-width: 700px)');
 
 /** The stream as a table, the newest first. It stands still while it is paused or read further down. */
 export function Live() {
@@ -21,8 +24,8 @@ export function Live() {
   const opened = useSignal<BindcastEvent | undefined>(undefined);
   const given = route.value.arguments;
   const filter = given.get('filter') ?? '';
-  const columnKeys = given.get('columns')?.split(',') ?? FIRST_COLUMNS;
-  const columns = useMemo(() => COLUMNS.filter((one) => columnKeys.includes(one.key)), [given.get('columns')]);
+  const columnKeys = given.get('columns')?.split(',') ?? (PHONE.matches ? FIRST_COLUMNS_OF_A_PHONE : FIRST_COLUMNS);
+  const columns = useMemo(() => COLUMNS.filter((one) => columnKeys.includes(one.key)), [columnKeys.join()]);
   const stream = useMemo(() => new LiveStream(() => stands.peek() === undefined && table.current?.refresh()), []);
 
   const pause = () => {

@@ -1,5 +1,6 @@
 import { RequestError, type BindcastEvent, type Client, type Gap, type State } from '@bindcast/client';
 import { batch, effect, signal, untracked, type Signal } from '@preact/signals';
+import type { Fault } from '../../filter/completed_input.tsx';
 import { formatCount } from '../../format.ts';
 import { newClient, state as sessionState } from '../../session.ts';
 import type { Row } from './event_table.ts';
@@ -9,12 +10,6 @@ const KEPT_ROWS = 20_000;
 const SUBSCRIPTION = 'live';
 const MOST_BACKLOG = 20; // messages: two seconds' worth, unless they come for want of room
 const LOSSES_SHOWN_S = 5;
-
-/** What is wrong with a filter, and at which of its columns, from 1. */
-export interface FilterFault {
-  message: string;
-  column: number | undefined;
-}
 
 /** The events of one filter, by a connection of their own, so that nothing else comes with them. */
 export class LiveStream {
@@ -28,7 +23,7 @@ export class LiveStream {
   readonly state: Signal<State>;
   /** Does everything that matches come? */
   readonly ready = signal(false);
-  readonly fault = signal<FilterFault | undefined>(undefined);
+  readonly fault = signal<Fault | undefined>(undefined);
   readonly client: Client;
   #changed: () => void;
   #received = 0;

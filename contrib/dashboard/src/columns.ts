@@ -1,5 +1,5 @@
 import type { BindcastEvent } from '@bindcast/client';
-import { formatTime, formatValue } from '../../format.ts';
+import { formatTime, formatValue } from './format.ts';
 
 export interface Column {
   key: string;
@@ -10,7 +10,8 @@ export interface Column {
   field?(event: BindcastEvent): string;
 }
 
-const SUBJECTS = ['qname', 'name', 'rule', 'zone', 'policy_zone', 'server', 'component', 'user', 'event_type', 'message', 'action'];
+const SUBJECTS = ['qname', 'name', 'rule', 'zone', 'policy_zone', 'domain', 'server', 'component', 'user', 'event_type', 'target',
+  'message', 'action', 'detector', 'reason'];
 
 function subject(event: BindcastEvent): string {
   return SUBJECTS.find((key) => event.data[key] !== undefined) ?? '';
@@ -26,14 +27,21 @@ function ofEvent(key: string, title: string, width: string): Column {
 
 export const COLUMNS: Column[] = [
   { key: 'time', title: 'Time', width: '7rem', text: (event) => formatTime(event.timestamp) },
-  ofEvent('type', 'Type', '11rem'),
+  ofEvent('type', 'Type', '12rem'),
   ofData('client', 'Client', '10rem'),
   {
     key: 'subject',
     title: 'Name',
-    width: 'minmax(12rem, 1fr)',
+    width: 'minmax(9rem, 1fr)',
     text: (event) => formatValue(event.data[subject(event)]),
     field: (event) => (subject(event) === '' ? '' : `data.${subject(event)}`),
+  },
+  {
+    key: 'what', // for where there is no room for both
+    title: 'Name or type',
+    width: 'minmax(9rem, 1fr)',
+    text: (event) => formatValue(event.data[subject(event)]) || event.type,
+    field: (event) => (subject(event) === '' ? 'type' : `data.${subject(event)}`),
   },
   ofData('qtype', 'Query', '5rem'),
   {
@@ -61,17 +69,4 @@ export const COLUMNS: Column[] = [
 ];
 
 export const FIRST_COLUMNS = ['time', 'type', 'client', 'subject', 'qtype', 'rcode', 'latency_us'];
-
-/** A term of the filter language. */
-export function term(field: string, value: unknown, operator = '='): string {
-  if (typeof value === 'number' || typeof value === 'boolean') return `${field} ${operator} ${value}`;
-  const text = String(value).replace(/["\\]/g, (special) => `\\${special}`);
-  return `${field} ${operator} "${text}"`;
-}
-
-/** The filter with one more term. */
-export function narrowed(filter: string, more: string): string {
-  const before = filter.trim();
-  if (before === '') return more;
-  return /\bor\b/.test(before) ? `(${before}) and ${more}` : `${before} and ${more}`;
-}
+export const FIRST_COLUMNS_OF_A_PHONE = ['time', 'what', 'rcode'];

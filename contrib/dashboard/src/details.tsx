@@ -1,6 +1,6 @@
 import type { BindcastEvent } from '@bindcast/client';
 import { useEffect, useRef } from 'preact/hooks';
-import { formatValue } from '../../format.ts';
+import { formatValue } from './format.ts';
 
 /** Every value of the event with its field, to read and to filter by. */
 export function Details({
