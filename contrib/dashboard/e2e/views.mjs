@@ -31,6 +31,14 @@ await run(async (context) => {
   await page.getByText('Waiting for somebody: 1').waitFor();
   await page.getByRole('cell', { name: 'taken off the net' }).waitFor();
 
+  // What recovers waits no more.
+  const disk = (data) => please('publish', { type: 'custom.disk', priority: 'critical', data: { path: '/srv', ...data } });
+  await disk({});
+  await page.getByText('Waiting for somebody: 2').waitFor();
+  await disk({ state: 'resolved' });
+  await page.getByText('Waiting for somebody: 1').waitFor();
+  await page.getByRole('cell', { name: 'nobody: it recovered' }).waitFor();
+
   // Changes: who, and a search that stands in the address.
   await page.goto(`${address}#/changes`);
   await please('update', { zone: 'example.com', name: 'moved', address: '192.0.2.77' });
@@ -77,7 +85,7 @@ await run(async (context) => {
   await filter.fill('');
   await page.getByRole('button', { name: 'Last hour' }).click();
   await found.getByRole('cell', { name: 'zone_updated' }).first().waitFor();
-  await found.getByRole('cell', { name: 'notification_acknowledged' }).waitFor();
+  await found.getByRole('cell', { name: 'notification_acknowledged' }).first().waitFor();
   const given = new URL(page.url().replace('#/', '')).searchParams;
   assert(Math.abs(Date.now() - 3_600_000 - Date.parse(given.get('since'))) < 600_000, 'the last hour is another one');
   await page.route(/limit=1000/, () => {}); // no answer
