@@ -90,10 +90,15 @@ Offered Server::offered_by_handshake(lws* wsi) {
   Offered offered;
   const std::string authorization = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION).value_or("");
   if (const auto token = bearer_token(authorization)) offered.bearer = *token;
-  offered.cookie = session_cookie(header(wsi, WSI_TOKEN_HTTP_COOKIE).value_or(""));
   std::array<char, 1024> value{};
-  if (const char* token = lws_get_urlarg_by_name(wsi, "token=", value.data(), static_cast<int>(value.size())))
-    offered.query = token;
+  const auto argument = [&](const char* name) {
+    return lws_get_urlarg_by_name(wsi, name, value.data(), static_cast<int>(value.size()));
+  };
+  // A page whose user typed in a token is that user, whoever has logged in by the same browser.
+  const char* const with_cookie = argument("cookie=");
+  if (with_cookie == nullptr || std::string_view(with_cookie) != "no")
+    offered.cookie = session_cookie(header(wsi, WSI_TOKEN_HTTP_COOKIE).value_or(""));
+  if (const char* token = argument("token=")) offered.query = token;
   return offered;
 }
 

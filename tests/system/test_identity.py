@@ -91,6 +91,12 @@ class Logins(unittest.TestCase):
             self.assertEqual(status_of(named, Cookie=cookie_of(headers), Origin=origin), 200)
             self.assertEqual(status_of(named, **bearer(token)), 200)
             page = Client(named, token=None, headers={"Cookie": cookie_of(headers), "Origin": origin})
+            # Who says that a token will come is that user, whoever has logged in by the same browser.
+            other = Client(named, token=None, path="/ws?cookie=no",
+                           headers={"Cookie": cookie_of(headers), "Origin": origin})
+            other.send(json.dumps({"type": "authenticate", "data": {"token": named.token}}))
+            self.assertEqual("admin", other.wait_message("connection_established")["data"]["user"])
+            other.close()
             script = Client(named, token=token)
             for client in (page, script):
                 welcome = client.wait_message("connection_established")

@@ -238,12 +238,15 @@ export class Client {
     this.#refusal = '';
     const Socket = this.#options.WebSocket ?? WebSocket;
     const compressed = typeof DecompressionStream === 'function';
-    const socket = new Socket(this.#options.url, [compressed ? 'bindcast.v1.deflate' : 'bindcast.v1.json']);
+    const token = this.#options.token;
+    this.#token = (typeof token === 'function' ? token() : token) ?? '';
+    const url = new URL(this.#options.url);
+    // Somebody else may have logged in by this browser.
+    if (this.#token !== '') url.searchParams.set('cookie', 'no');
+    const socket = new Socket(url.href, [compressed ? 'bindcast.v1.deflate' : 'bindcast.v1.json']);
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       if (this.#socket !== socket) return;
-      const token = this.#options.token;
-      this.#token = (typeof token === 'function' ? token() : token) ?? '';
       // Where no token is said, and one is wanted, the answer to a ping is an error, and no silence.
       this.#send(this.#token === '' ? { type: 'ping' } : { type: 'authenticate', data: { token: this.#token } });
     };

@@ -74,12 +74,14 @@ async function answerAll() {
 test('a token is the first message; without one a ping asks whether one is wanted', async () => {
   await connected();
   assert.deepEqual(FakeSocket.last.sent[0], { type: 'authenticate', data: { token: 'secret' } });
+  assert.equal(FakeSocket.last.url, 'ws://server/ws?cookie=no'); // of whoever has logged in by the same browser
   assert.deepEqual(FakeSocket.last.protocols, ['bindcast.v1.deflate']);
   assert.deepEqual(states, ['connecting', 'live']);
   client.close();
   make({ token: '' });
   FakeSocket.last.open();
   assert.equal(FakeSocket.last.sent[0].type, 'ping');
+  assert.equal(FakeSocket.last.url, 'ws://server/ws');
   FakeSocket.last.say({ type: 'error', data: { code: 'AUTH_FAILED', message: 'authenticate first' } });
   await settled();
   assert.deepEqual(client.state, { name: 'unauthenticated', why: 'authenticate first' });
