@@ -30,6 +30,12 @@ await run(async (context) => {
   await page.reload();
   await page.getByText('Waiting for somebody: 1').waitFor();
   await page.getByRole('cell', { name: 'taken off the net' }).waitFor();
+  const outage = (data) => please('publish', { type: 'custom.outage', priority: 'critical', data: { server: 'ns2', ...data } });
+  await outage({ message: 'no answer' });
+  await page.getByText('Waiting for somebody: 2').waitFor();
+  await outage({ state: 'resolved' });
+  await page.getByText('Waiting for somebody: 1').waitFor();
+  await page.getByRole('row', { name: /custom.outage|custom_event/ }).getByText('it recovered').waitFor();
 
   // Changes: who, and a search that stands in the address.
   await page.goto(`${address}#/changes`);
@@ -77,7 +83,7 @@ await run(async (context) => {
   await filter.fill('');
   await page.getByRole('button', { name: 'Last hour' }).click();
   await found.getByRole('cell', { name: 'zone_updated' }).first().waitFor();
-  await found.getByRole('cell', { name: 'notification_acknowledged' }).waitFor();
+  await found.getByRole('cell', { name: 'notification_acknowledged' }).first().waitFor();
   const given = new URL(page.url().replace('#/', '')).searchParams;
   assert(Math.abs(Date.now() - 3_600_000 - Date.parse(given.get('since'))) < 600_000, 'the last hour is another one');
   await page.route(/limit=1000/, () => {}); // no answer

@@ -31,13 +31,13 @@ export function Alerts() {
           <p class="faint">and {formatCount(openAlerts.value - waiting.length)} less pressing ones</p>
         )}
         <Table
-          caption="Acknowledged"
+          caption="Over"
           head={['When', 'What', 'By', 'Note', 'Was open', 'Times']}
           numbers={[4, 5]}
           rows={over.slice(0, 50).map(({ timestamp, data }) => [<Moment at={timestamp} />, formatValue(data['event_type']),
-            formatValue(data['by']), formatValue(data['note']), formatDuration(number(data['open_for_seconds'])),
+            formatValue(data['by'] ?? 'it recovered'), formatValue(data['note']), formatDuration(number(data['open_for_seconds'])),
             formatCount(number(data['occurrences']))])}
-          empty="Nobody has acknowledged anything yet."
+          empty="Nothing was acknowledged, and nothing has recovered."
         />
       </div>
       {opened.value && <Details event={opened.value} close={() => (opened.value = undefined)} />}
