@@ -53,7 +53,7 @@ await run(async (context) => {
   await visit('History');
   await page.getByText('custom.incident').first().waitFor();
   await visit('Server');
-  await page.getByText('Events in a batch').waitFor();
+  await page.getByText('The queue of this page').waitFor();
 
   // The page renews what is half over, so it lasts.
   await page.waitForResponse((answer) => answer.url().endsWith('/renew') && answer.ok());

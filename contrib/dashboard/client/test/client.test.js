@@ -247,6 +247,27 @@ test('what is unsubscribed is not subscribed to again', async () => {
   assert.deepEqual(FakeSocket.last.sent.map((message) => message.type), ['authenticate']);
 });
 
+test('after forget() it is as a new client', async () => {
+  await subscribed();
+  FakeSocket.last.say(event(5));
+  await settled();
+  client.forget();
+  await cutAndBack(9);
+  assert.deepEqual(FakeSocket.last.sent.map((message) => message.type), ['authenticate']);
+  assert.equal(client.position, id(9));
+});
+
+test('critical events that nothing follows are remembered up to a bound, and then count as in order', async () => {
+  await subscribed();
+  for (let offset = 1; offset <= 600; ++offset) FakeSocket.last.say(event(offset, { priority: 'critical' }));
+  await settled();
+  assert.equal(client.position, id(100));
+  await cutAndBack(600);
+  for (let offset = 601; offset <= 1200; ++offset) FakeSocket.last.say(event(offset)); // what is asked for has not begun
+  await settled();
+  assert.equal(client.position, id(100));
+});
+
 test('acknowledge, and preferences that outlive a cut', async () => {
   await connected({ preferences: { fold: false } });
   assert.deepEqual(FakeSocket.last.asked('set_preferences')[0].data, { fold: false });
@@ -259,6 +280,7 @@ test('acknowledge, and preferences that outlive a cut', async () => {
 
 test('a server that says nothing is asked, and given up, whatever the clock does', async () => {
   await connected();
+  await cutAndBack();
   mock.timers.setTime(1); // long ago
   mock.timers.tick(30_001);
   FakeSocket.last.say({ type: 'pong' });
@@ -279,13 +301,15 @@ for (const [what, frame] of [
   ['a batch whose last event has no id', JSON.stringify({ type: 'batched_events', events: [GOOD, NO_ID] })],
   ['an event without data', JSON.stringify({ ...event(8), data: null })],
   ['an event whose id is none', JSON.stringify({ ...event(8), id: 8 })],
+  ['an event whose metadata is none', JSON.stringify(event(8, { metadata: 7 }))],
+  ['a gap of less than nothing', '{"type":"gap","data":{"reason":"sampled","count":-1}}'],
   ['a gap without a reason', '{"type":"gap","data":{"count":1}}'],
   ['a gap without a count', '{"type":"gap","data":{"reason":"sampled"}}'],
   ['a gap of no number', '{"type":"gap","data":{"reason":"sampled","count":1,"by_type":{"a":"b"}}}'],
   ['a second welcome', JSON.stringify({ type: 'connection_established', data: welcome() })],
   ['no deflate', new ArrayBuffer(8)], ['half of a deflate', deflated(JSON.stringify(event(8))).slice(0, 40)],
   ['an empty deflate', new ArrayBuffer(0)], ['a deflate of no JSON', deflated('{')],
-  ['a deflate that becomes too large', deflated(' '.repeat(65 * 2 ** 20))],
+  ['a deflate that becomes too large', deflated(JSON.stringify(event(8, { data: { text: ' '.repeat(65 * 2 ** 20) } })))],
 ])
   test(`${what} is a fault of the connection, and nothing of it counts`, async () => {
     await subscribed();
@@ -493,6 +517,7 @@ test('attempts that get a welcome and no life are made less and less often', asy
     waits.push(client.state.until - before);
     mock.timers.tick(15_001);
     await welcomed();
+    mock.timers.tick(4_000);
   }
   assert.ok(waits.at(-1) >= 7_500, waits.join());
   mock.timers.tick(5_001); // it stands

@@ -79,7 +79,7 @@ export function Live() {
         <span class="rate">
           {formatCount(stream.perSecond.value)} events/s, {formatCount(stream.received.value)} in all
           {stream.missing.value > 0 && `, ${formatCount(stream.missing.value)} missing`}
-          {stream.behind.value && <strong> · {stream.behind.value}</strong>}
+          <strong role="status">{stream.behind.value && ` · ${stream.behind.value}`}</strong>
         </span>
         {sessionState.value.name === 'live' && stream.state.value.name !== 'live' && (
           <Connection of={stream.client} state={stream.state.value} />
