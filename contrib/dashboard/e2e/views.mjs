@@ -35,7 +35,15 @@ await run(async (context) => {
   await page.getByText('Waiting for somebody: 2').waitFor();
   await outage({ state: 'resolved' });
   await page.getByText('Waiting for somebody: 1').waitFor();
-  await page.getByRole('row', { name: /custom.outage|custom_event/ }).getByText('it recovered').waitFor();
+  await page.getByRole('row', { name: /custom.outage|custom_event/ }).getByText(/it recovered/).waitFor();
+
+  // What recovers waits no more.
+  const disk = (data) => please('publish', { type: 'custom.disk', priority: 'critical', data: { path: '/srv', ...data } });
+  await disk({});
+  await page.getByText('Waiting for somebody: 2').waitFor();
+  await disk({ state: 'resolved' });
+  await page.getByText('Waiting for somebody: 1').waitFor();
+  await page.getByRole('cell', { name: 'nobody: it recovered' }).waitFor();
 
   // Changes: who, and a search that stands in the address.
   await page.goto(`${address}#/changes`);

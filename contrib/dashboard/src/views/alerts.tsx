@@ -31,13 +31,13 @@ export function Alerts() {
           <p class="faint">and {formatCount(openAlerts.value - waiting.length)} less pressing ones</p>
         )}
         <Table
-          caption="Over"
+          caption="Acknowledged or recovered"
           head={['When', 'What', 'By', 'Note', 'Was open', 'Times']}
           numbers={[4, 5]}
           rows={over.slice(0, 50).map(({ timestamp, data }) => [<Moment at={timestamp} />, formatValue(data['event_type']),
-            formatValue(data['by'] ?? 'it recovered'), formatValue(data['note']), formatDuration(number(data['open_for_seconds'])),
-            formatCount(number(data['occurrences']))])}
-          empty="Nothing was acknowledged, and nothing has recovered."
+            data['resolved_by'] === undefined ? formatValue(data['by']) : 'nobody: it recovered', formatValue(data['note']),
+            formatDuration(number(data['open_for_seconds'])), formatCount(number(data['occurrences']))])}
+          empty="Nothing was acknowledged or has recovered yet."
         />
       </div>
       {opened.value && <Details event={opened.value} close={() => (opened.value = undefined)} />}
