@@ -1,5 +1,5 @@
 import type { BindcastEvent } from '@bindcast/client';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { formatValue } from './format.ts';
 
 /** Every value of the event with its field, to read and to filter by. */
@@ -13,8 +13,8 @@ export function Details({
   close: () => void;
 }) {
   const closing = useRef<HTMLButtonElement>(null);
-  // The keyboard is here while they are shown, and then where it was.
-  useEffect(() => {
+  // The keyboard is here from the moment when they are shown, and then where it was.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     closing.current?.focus();
     return () => before instanceof HTMLElement && before.focus();

@@ -84,6 +84,7 @@ export function Losses({ dropped }: { dropped: Values }) {
     <Table
       caption="Events that did not come, by reason"
       head={['Reason', 'Events', 'Why']}
+      numbers={[1]}
       rows={Object.entries(dropped).map(([reason, count]) => [reason,
         <span class={number(count) > 0 && reason !== 'sampled' ? 'bad' : ''}>{formatCount(number(count))}</span>,
         REASONS[reason] ?? ''])}

@@ -64,7 +64,7 @@ export function Server() {
           {fault.value}
         </p>
       )}
-      <dl class="figures">
+      <dl class="figures six">
         <Figure title="Bindcast" note={`on ${formatValue(of['host'])}, up ${formatDuration(number(of['uptime_seconds']))}`}>
           {formatValue(of['version'])}
         </Figure>
