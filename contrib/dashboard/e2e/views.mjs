@@ -30,12 +30,6 @@ await run(async (context) => {
   await page.reload();
   await page.getByText('Waiting for somebody: 1').waitFor();
   await page.getByRole('cell', { name: 'taken off the net' }).waitFor();
-  const outage = (data) => please('publish', { type: 'custom.outage', priority: 'critical', data: { server: 'ns2', ...data } });
-  await outage({ message: 'no answer' });
-  await page.getByText('Waiting for somebody: 2').waitFor();
-  await outage({ state: 'resolved' });
-  await page.getByText('Waiting for somebody: 1').waitFor();
-  await page.getByRole('row', { name: /custom.outage|custom_event/ }).getByText(/it recovered/).waitFor();
 
   // What recovers waits no more.
   const disk = (data) => please('publish', { type: 'custom.disk', priority: 'critical', data: { path: '/srv', ...data } });
