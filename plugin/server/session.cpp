@@ -98,6 +98,10 @@ void Session::admit(const Admission& admission, Now now) {
   Json roles(json_array());
   for (const std::string& role : user.roles) append(roles.get(), json_text(role));
   set_json(data.get(), "roles", std::move(roles));
+  Json rights(json_array());
+  for (std::size_t i = 0; i < kRightCount; ++i)
+    if (may(static_cast<Right>(i))) append(rights.get(), json_text(names_of<Right>()[i]));
+  set_json(data.get(), "may", std::move(rights));
   Json hidden(json_array());
   for (std::size_t i = 0; i < kEventTypeCount; ++i)
     if (!sight_->types().test(i)) append(hidden.get(), json_text(to_text(static_cast<EventType>(i))));

@@ -21,6 +21,7 @@ void a_token_in_the_handshake_is_welcomed(void**) {
   const std::string welcome = client.one();
   assert_contains(welcome, "\"type\":\"connection_established\"");
   assert_contains(welcome, "\"roles\":[\"admin\"]");
+  assert_contains(welcome, "\"may\":[\"watch\",\"acknowledge\",\"publish\",\"administer\"]");
   assert_contains(welcome, "\"hidden_types\":[]");
   assert_contains(welcome, "\"epoch\":\"e\"");
   assert_contains(welcome, "\"offset\":");
@@ -31,6 +32,7 @@ void a_token_in_the_handshake_is_welcomed(void**) {
 void a_viewer_is_told_what_he_may_not_ask_for(void**) {
   House house;
   const std::string welcome = Client(house, "viewer-token").one();
+  assert_contains(welcome, "\"may\":[\"watch\"]");
   assert_contains(welcome, "\"hidden_types\":[\"");
   assert_contains(welcome, "\"config_change\"");
   assert_false(holds(welcome, "\"zone_created\""));

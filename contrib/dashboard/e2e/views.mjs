@@ -125,6 +125,9 @@ await run(async (context) => {
   await page.getByText('moved.example.com').waitFor();
   await please('update', { zone: 'example.com', name: 'seen', address: '192.0.2.79' });
   await page.getByText('seen.example.com').waitFor();
+  await page.getByRole('link', { name: 'Server' }).click();
+  await page.getByText('They are for roles that may administer').waitFor();
+  await page.getByRole('region', { name: 'The queue of this page' }).getByText('Keeps up').waitFor();
   const refused = await please('history', { types: 'permission_denied' });
   assert(refused.events.length === 0, `opening the page asks for what is not allowed: ${JSON.stringify(refused.events)}`);
   consoleIsClean();

@@ -11,12 +11,9 @@ export const notices = signal<{ id: number; text: string }[]>([]);
 export const welcome = signal<Welcome | undefined>(undefined);
 export const loggedIn = computed(() => welcome.value !== undefined);
 
-/** May the user do what only these roles of the server's own may? Own roles are asked of the server. */
-export const mayAcknowledge = computed(() => welcome.value !== undefined && !onlyWatches(welcome.value.roles));
-
-function onlyWatches(roles: string[]): boolean {
-  return roles.every((role) => role === 'viewer');
-}
+/** What he may not do is not tried: admins are told of each refusal. */
+export const mayAcknowledge = computed(() => welcome.value?.may.includes('acknowledge') ?? false);
+export const mayAdminister = computed(() => welcome.value?.may.includes('administer') ?? false);
 
 // The token that was typed in lives as long as the tab. A login is a cookie, which no script can read; that there is one
 // is all that is kept of it.

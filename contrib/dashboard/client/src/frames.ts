@@ -86,6 +86,6 @@ function welcomeOf(data: Record<string, unknown>): Welcome {
   listOf(data['roles']).forEach(textOf);
   countOf(data['offset']);
   objectOf(data['limits']);
-  const hidden = listOf(data['hidden_types'] ?? []).map(textOf);
-  return { ...(data as unknown as Welcome), hidden_types: hidden };
+  const may = listOf(data['may'] ?? []).map(textOf), hidden = listOf(data['hidden_types'] ?? []).map(textOf);
+  return { ...(data as unknown as Welcome), may, hidden_types: hidden };
 }

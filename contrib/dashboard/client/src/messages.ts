@@ -46,6 +46,8 @@ export interface ServerMessage {
 export interface Welcome {
   user: string;
   roles: string[];
+  /** What the roles allow: watch, acknowledge, publish, administer. */
+  may: string[];
   /** Event types that none of the roles lets this user see: subscribing to one is refused. */
   hidden_types: string[];
   version: string;

@@ -10,7 +10,8 @@ const id = (offset, epoch = EPOCH) => `${epoch}-${String(offset).padStart(12, '0
 const event = (offset, more = {}) => ({ id: id(offset), type: 'zone_updated', category: 'dns', priority: 'normal',
   severity: 'info', timestamp: '2026-11-26T12:00:00.000000Z', data: {}, ...more });
 
-const welcome = (more) => ({ user: 'ann', roles: ['admin'], version: '1', epoch: EPOCH, offset: 0, limits: {}, ...more });
+const welcome = (more) => ({ user: 'ann', roles: ['admin'], may: ['watch'], hidden_types: [], version: '1', epoch: EPOCH,
+  offset: 0, limits: {}, ...more });
 
 let client, seen, gaps, messages, states;
 

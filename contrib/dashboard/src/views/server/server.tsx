@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { formatBytes, formatCount, formatDuration, formatValue } from '../../format.ts';
 import { list, number, values, type Values } from '../../model.ts';
 import { Figure, StateWord, Table } from '../../parts.tsx';
-import { client, onEvents, state, welcome } from '../../session.ts';
+import { client, mayAdminister, onEvents, state, welcome } from '../../session.ts';
 import { Configuration } from './configuration.tsx';
 import { Channels, Delivery, Losses, Queues } from './queues.tsx';
 
@@ -16,10 +16,8 @@ export function Server() {
   const connections = useSignal<Values[] | undefined>(undefined);
   const configuration = useSignal<Values | undefined>(undefined);
   const fault = useSignal('');
-  const refused = useSignal(false); // what is for admins
   useEffect(() => {
     if (state.value.name !== 'live') return;
-    refused.value = false;
     let over = false;
     // Sets what was answered. An answer that does not come is no refusal: the connection will be made again.
     const ask = async (type: string, data: Values, take: (answer: Values) => void) => {
@@ -27,9 +25,7 @@ export function Server() {
         const answer = (await client.request(type, data)).data ?? {};
         if (!over) take(answer);
       } catch (why) {
-        if (!(why instanceof RequestError) || over) return;
-        if (why.code === 'PERMISSION_DENIED') refused.value = true;
-        else fault.value = why.message;
+        if (why instanceof RequestError && !over) fault.value = why.message;
       }
     };
     const look = async () => {
@@ -37,11 +33,11 @@ export function Server() {
         statistics.value = answer;
         fault.value = '';
       });
-      if (!refused.peek())
+      if (mayAdminister.peek())
         await ask('get_connections', {}, (answer) => (connections.value = list(answer['connections'])));
     };
     const readConfiguration = async () => {
-      if (!refused.peek()) await ask('get_configuration', {}, (answer) => (configuration.value = answer));
+      if (mayAdminister.peek()) await ask('get_configuration', {}, (answer) => (configuration.value = answer));
     };
     void look().then(readConfiguration);
     const timer = setInterval(() => void look(), EVERY_MS);
@@ -87,14 +83,14 @@ export function Server() {
           {formatCount(number(of['faults']))}
         </Figure>
       </dl>
-      {refused.value && (
+      {!mayAdminister.value && (
         <p role="note" class="card">
           Left out: the connections and queues of others, the channels, and the configuration. They are for roles that may
           administer, and yours ({welcome.value?.roles.join(', ')}) may not.
         </p>
       )}
-      {(refused.value || connections.value) && (
-        <Queues connections={refused.value ? undefined : connections.value} own={connection} />
+      {(!mayAdminister.value || connections.value) && (
+        <Queues connections={mayAdminister.value ? connections.value : undefined} own={connection} />
       )}
       <div class="grid">
         <Losses dropped={values(of['events_dropped'])} />
@@ -111,7 +107,7 @@ export function Server() {
         />
       </div>
       {Array.isArray(statistics.value['channels']) && <Channels channels={list(statistics.value['channels'])} />}
-      {!refused.value && configuration.value && <Configuration of={configuration.value} />}
+      {mayAdminister.value && configuration.value && <Configuration of={configuration.value} />}
       <details>
         <summary>The whole status</summary>
         <Table
