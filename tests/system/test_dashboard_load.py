@@ -18,6 +18,7 @@ class LoadTest(unittest.TestCase):
         with Named({"example.com": Zone("* A 192.0.2.1")}) as named:
             figures = Flood(named, SECONDS, RATE).figures
         print(json.dumps(figures, indent=2))
+        self.assertLess(figures["first_paint_ms"], 3000)
         self.assertGreater(figures["dns"]["completed"], SECONDS * RATE / 2, "the load itself")
         self.assertLess(figures["frame_ms"]["p50"], 50)
         self.assertLess(figures["frame_ms"]["max"], 1000)
