@@ -11,6 +11,8 @@
 
 namespace bindcast {
 
+// Events of this type are told by publishers alone (but for an admin, who may publish every type).
+[[nodiscard]] bool is_published(EventType type) noexcept;
 // The type of the events that told of the condition, which is over if they name the same things as this event
 // (alert_key). None: the event ends nothing.
 [[nodiscard]] std::optional<EventType> condition_ended_by(const Event& event);

@@ -113,6 +113,8 @@ void alert_key(std::string& key, const Event& event, EventType type) {
   key.push_back(static_cast<char>(type));
   put_text(key, event.custom_name);
   put_text(key, event.view);
+  // Nobody may end, or take over, what another publisher tells of.
+  if (is_published(type)) put_text(key, event.source_user_id);
   for (std::size_t i = 0; i < kKeyMembers.size(); ++i) {
     if (!found[i]) continue;
     key.push_back(static_cast<char>(i));

@@ -511,6 +511,23 @@ void what_ends_which_condition(void**) {
   for (const Event& event : {elsewhere, other}) assert_false(b.alerts.resolve(event, at(kSecond)).has_value());
 }
 
+void nobody_ends_or_takes_over_what_another_publisher_tells_of(void**) {
+  const auto said = [](const char* publisher, const char* state, std::uint64_t offset) {
+    Event event = event_of({EventType::custom_event, "path", "state", state}, "/srv", offset);
+    event.source_user_id = publisher;
+    return event;
+  };
+  Bench b(retries(4), {});
+  b.occurred(said("backup", "full", 3), 0);
+  assert_false(b.alerts.resolve(said("mallory", "resolved", 4), at(kSecond)).has_value());
+  b.occurred(said("mallory", "full", 5), kSecond);
+  assert_int_equal(b.alerts.open(), 2);
+  const auto told = b.alerts.resolve(said("backup", "resolved", 6), at(2 * kSecond));
+  assert_true(told.has_value());
+  assert_int_equal(told->event->offset, 3);
+  assert_int_equal(b.alerts.open(), 1);
+}
+
 const Told kUnhealthy{EventType::health_alert, "component", "state", "unhealthy"};
 const Told kHealthy{EventType::health_alert, "component", "state", "healthy"};
 
@@ -1066,6 +1083,7 @@ int main() {
       cmocka_unit_test(times_to_acknowledgement_are_measured),
       cmocka_unit_test(what_was_given_up_can_still_be_acknowledged_for_a_day),
       cmocka_unit_test(what_ends_which_condition),
+      cmocka_unit_test(nobody_ends_or_takes_over_what_another_publisher_tells_of),
       cmocka_unit_test(a_recovery_ends_it_and_a_relapse_asks_again),
       cmocka_unit_test(a_good_end_asks_for_nothing),
       cmocka_unit_test(what_was_given_up_or_has_expired_recovers_too),
