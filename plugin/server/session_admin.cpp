@@ -2,6 +2,7 @@
 // what everybody is to know.
 
 #include <algorithm>
+#include <utility>
 
 #include "plugin/server/configuration_json.hpp"
 #include "plugin/server/session.hpp"
@@ -11,7 +12,9 @@ namespace bindcast {
 
 namespace {
 
+// In one answer, which waits with others of at most 1 MiB for its client.
 constexpr std::size_t kMostConnectionsTold = 1000;
+constexpr std::size_t kMostConnectionBytes = std::size_t{512} * 1024;
 constexpr std::size_t kLongestBroadcast = 4000;  // bytes
 
 }  // namespace
@@ -48,9 +51,14 @@ void Session::tell_connections(const ClientMessage& message, Now now) {
   if (!permitted(Right::administer, message, now)) return;
   Json list(json_array());
   std::uint64_t total = 0;
+  std::size_t bytes = 0;
   shared_.each_session([&](Session& session) {
     if (session.closing()) return;
-    if (++total <= kMostConnectionsTold) append(list.get(), session.connection_json(*this, now));
+    ++total;
+    if (json_array_size(list.get()) == kMostConnectionsTold || bytes >= kMostConnectionBytes) return;
+    Json entry = session.connection_json(*this, now);
+    bytes += dump(entry.get()).size();
+    append(list.get(), std::move(entry));
   });
   Json answer(json_object());
   set(answer.get(), "total", total);

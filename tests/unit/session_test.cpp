@@ -216,6 +216,22 @@ void get_connections_tells_how_each_queue_is(void**) {
   assert_contains(answer, R"("events":0,"bytes":0,"most_events":500,"delivered":3)");
 }
 
+// A thousand clients do not cut off the admin who asks for them, however long their names and roles are.
+void get_connections_is_bounded(void**) {
+  Options options;
+  options.server.max_connections_per_user = 1000;
+  options.auth.tokens.push_back({.name = std::string(60, 'n'), .sha256 = sha256_of("long"), .roles = {}});
+  options.auth.tokens.back().roles.resize(20, std::string(60, 'r'));
+  House house(options);
+  const auto admin = Client::admin(house);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 999; ++i) clients.push_back(std::make_unique<Client>(house, "long"));
+  const std::string answer = admin->ask(R"({"type":"get_connections"})");
+  assert_int_equal(admin->close_code(), 0);
+  assert_contains(answer, "\"total\":1000");
+  assert_in_range(answer.size(), 512 * 1024, 600 * 1024);
+}
+
 void get_configuration_tells_what_differs_and_no_secret(void**) {
   Options options;
   options.server.max_connections = 7;
@@ -779,6 +795,7 @@ int main() {
       cmocka_unit_test(only_an_admin_asks_for_connections_and_others_are_told_on),
       cmocka_unit_test(get_connections_tells_who_is_here_and_no_secret),
       cmocka_unit_test(get_connections_tells_how_each_queue_is),
+      cmocka_unit_test(get_connections_is_bounded),
       cmocka_unit_test(get_configuration_tells_what_differs_and_no_secret),
       cmocka_unit_test(get_configuration_is_bounded),
       cmocka_unit_test(a_user_who_is_disconnected_has_to_log_in_again),
