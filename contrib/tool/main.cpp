@@ -165,9 +165,11 @@ void add_config(CLI::App& app) {
   CLI::App& command = add_command(app, "config", "Show the configuration that is in force");
   auto options = std::make_shared<ConfigOptions>();
   add_access(command, options->access);
-  command.add_option("key", options->key, "Only this option, or those below it")->type_name("KEY");
-  command.add_flag("--changed", options->changed, "Only what differs from the default");
-  command.add_flag("--json", options->json, "Write it as JSON, as the server sends it");
+  CLI::Option* key = command.add_option("key", options->key, "Only this option, or those below it")->type_name("KEY");
+  CLI::Option* changed = command.add_flag("--changed", options->changed, "Only what differs from the default");
+  command.add_flag("--json", options->json, "Write all of it as JSON, as the server sends it")
+      ->excludes(key)
+      ->excludes(changed);
   command.callback([options] { print_configuration(*options); });
 }
 

@@ -412,7 +412,8 @@ class AccessTest(unittest.TestCase):
         for command in ((), ("nonsense",), ("tail", "--nonsense"), ("tail", "--count", "many"), ("tail", "--sample", "0"),
                         ("tail", "--type", "dns_quer"), ("tail", "--category", "x"), ("tail", "--filter", "qname ="),
                         ("tail", "--min-severity", "bad"), ("tail", "--url", "gopher://x"), ("ack",), ("check",),
-                        ("tail", "--url", "ws://ann:secret@host"), ("token", "--name", "two words")):
+                        ("tail", "--url", "ws://ann:secret@host"), ("token", "--name", "two words"),
+                        ("config", "--json", "journal"), ("config", "--json", "--changed")):
             with self.subTest(command):
                 self.fails(USAGE, *command, says="")
                 self.assertNotIn("secret", run(*command).stderr)
