@@ -35,8 +35,8 @@ bool is_published(EventType type) noexcept {
 }
 
 std::optional<EventType> condition_ended_by(const Event& event) {
-  // Whoever publishes an alert says himself that it is over, by another event of the same type; nobody else can, because
-  // alert_key tells publishers apart.
+  // Whoever publishes an alert says himself that it is over, by another event of the same type; nobody else can,
+  // because alert_key tells publishers apart.
   if (is_published(event.type)) return says(event, "state", "resolved") ? std::optional(event.type) : std::nullopt;
   const auto* const end = std::ranges::find_if(kAlertEnds, [&](const AlertEnd& one) {
     return one.told_by == event.type && (one.member.empty() || says(event, one.member, one.value));

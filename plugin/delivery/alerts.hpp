@@ -3,9 +3,9 @@
 // Pure: nothing is sent and no clock is read here; the owner tells what happened, asks what is due, and does it. Loop
 // thread only. An event whose priority is in `retry.acknowledge` opens an alert. Until somebody acknowledges it, its
 // latest event is sent again with growing waits, `retry.attempts` times, and it climbs the ladder of `escalation`, each
-// step so long after the first event. Events of the same condition (type, custom name, view, what the data names, and of
-// what is published the publisher: alert_key) join the alert that is open, until somebody acknowledges it, or an event
-// says that the condition is over (alert_ends.hpp): after that the next one opens a new alert, which asks again.
+// step so long after the first event. Events of the same condition (type, custom name, view, what the data names, and
+// of what is published the publisher: alert_key) join the alert that is open, until somebody acknowledges it, or an
+// event says that the condition is over (alert_ends.hpp): after that the next one opens a new alert, which asks again.
 //
 // Bounds: kMaxOpen alerts and kMaxBytes of their events and keys; beyond, the oldest of the least priority is given up.
 // (Offsets and roles told come to about 1 KiB more for each.)
