@@ -21,9 +21,11 @@ using fuzz::require;
 constexpr std::size_t kMostLines = 200;
 constexpr std::size_t kMostFrameBytes = 4 * 1024 * 1024;
 constexpr std::string_view kAnswers[] = {"acknowledged",
+                                         "alerts",
                                          "broadcast",
                                          "broadcasted",
                                          "connection_established",
+                                         "configuration",
                                          "connections",
                                          "disconnected",
                                          "error",
