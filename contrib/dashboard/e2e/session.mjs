@@ -5,8 +5,8 @@ const [address] = process.argv.slice(2);
 
 await run(async (context) => {
   const page = context.pages()[0] ?? (await context.newPage());
-  // A renewal that is kept from the server, and a cookie that is over.
-  const consoleIsClean = watched(page, [/ERR_FAILED.*renew/, /status of 401.*renew/]);
+  // Requests that are kept from the server, and a cookie that is over.
+  const consoleIsClean = watched(page, [/ERR_FAILED.*(renew|logout)/, /status of 401.*renew/]);
   const seen = (name) => rowsOf(page).filter({ hasText: name }).first().waitFor();
   const loggedOut = () => page.getByLabel('User').waitFor();
 
@@ -68,8 +68,11 @@ await run(async (context) => {
   await logIn(page, 'pam');
   await page.getByText('none of your roles may watch').first().waitFor();
   assert((await page.locator('nav .badge').count()) === 0, 'an alert of another user is shown');
+  const refused = await please('history', { types: 'permission_denied' });
+  assert(refused.events.length === 0, `what is not allowed was tried: ${JSON.stringify(refused.events)}`);
+  await page.route('**/api/v1/logout', (route) => route.abort());
   await page.getByRole('button', { name: 'Log out pam' }).click();
-  await page.getByRole('alert').filter({ hasText: 'Logged out.' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'The server was not told' }).waitFor();
   await logIn(page, 'vic');
   await page.locator('nav .badge').waitFor();
   assert((await page.getByText('none of your roles').count()) === 0, 'what was said to another user is shown');
