@@ -93,6 +93,21 @@ await run(async (context) => {
   await page.getByRole('button', { name: 'Stop the export' }).click();
   await page.getByText('nothing was exported').waitFor();
 
+  // An id is no time, whatever Date makes of it.
+  await page.goto(`${address}#/history?since=abc-000000000012`);
+  await page.waitForFunction(() => document.querySelector('[name=since]').value === 'abc-000000000012');
+
+  // More hits than are asked for at once do not hide what was detected before them, and waits for nobody.
+  await page.goto(`${address}#/alerts`);
+  const flood = waiting.filter({ hasText: 'nxdomain_flood' });
+  await flood.getByRole('button', { name: 'Acknowledge' }).click();
+  await flood.waitFor({ state: 'detached' });
+  await please('ask', { client: '127.0.0.4', names: Array(310).fill('bad.test') });
+  await page.goto(`${address}#/security`);
+  await page.reload();
+  await page.getByText(/^The latest 3\d\d, since/).waitFor();
+  await finding.getByText(/times the threshold of 60/).waitFor();
+
   // Light and dark are the system's until somebody chooses, and again when he chooses what the system has.
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   await page.emulateMedia({ colorScheme: 'light' });

@@ -8,7 +8,7 @@ import { completeNames } from '../filter/completion.ts';
 import { FilterInput } from '../filter/filter_bar.tsx';
 import { narrowed, term } from '../filter/terms.ts';
 import { CATEGORIES, EVENT_TYPES } from '../filter/vocabulary.ts';
-import { formatCount, formatMoment, formatValue, momentFrom } from '../format.ts';
+import { formatEvents, formatMoment, formatValue, momentFrom } from '../format.ts';
 import { Moment } from '../parts.tsx';
 import { rewrite, route } from '../route.ts';
 import { api } from '../session.ts';
@@ -66,7 +66,7 @@ export function History() {
       const all = [...(more ? (found.value ?? []) : []), ...answer.events];
       found.value = all;
       cursor.value = answer.cursor;
-      said.value = `${formatCount(all.length)} events${answer.cursor === undefined ? '' : ', and there are more'}`;
+      said.value = `${formatEvents(all.length)}${answer.cursor === undefined ? '' : ', and there are more'}`;
     });
   const save = async (kind: 'json' | 'csv') => {
     exporting.value = true;
@@ -77,10 +77,10 @@ export function History() {
         const answer = await page(PER_EXPORTED_PAGE, stop, from);
         all.push(...answer.events);
         from = answer.cursor;
-        said.value = `${formatCount(all.length)} events read…`;
+        said.value = `${formatEvents(all.length)} read…`;
       } while (from !== undefined && all.length < MOST_EXPORTED);
       download(kind === 'json' ? JSON.stringify(all, null, 1) : csv(all), kind);
-      said.value = `${formatCount(all.length)} events exported${from === undefined ? '' : ', the newest; there are more'}`;
+      said.value = `${formatEvents(all.length)} exported${from === undefined ? '' : ', the newest; there are more'}`;
     });
     exporting.value = false;
   };
