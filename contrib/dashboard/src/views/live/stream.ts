@@ -1,6 +1,6 @@
 import { RequestError, type BindcastEvent, type Client, type Gap, type ServerMessage, type State } from '@bindcast/client';
 import { batch, effect, signal, untracked, type Signal } from '@preact/signals';
-import type { Fault } from '../../filter/completed_input.tsx';
+import { faultAt, type Fault } from '../../filter/fault.ts';
 import { formatCount, formatMissing } from '../../format.ts';
 import { newClient, state as sessionState } from '../../session.ts';
 import type { Row } from './event_table.ts';
@@ -77,10 +77,7 @@ export class LiveStream {
       return true;
     } catch (refusal) {
       const column = refusal instanceof RequestError ? refusal.details['column'] : undefined;
-      this.fault.value = {
-        message: (refusal as Error).message,
-        column: typeof column === 'number' ? column : undefined,
-      };
+      this.fault.value = faultAt(expression, column, (refusal as Error).message);
       return false;
     }
   }
