@@ -76,5 +76,15 @@ await run(async (context) => {
   await logIn(page, 'vic');
   await page.locator('nav .badge').waitFor();
   assert((await page.getByText('none of your roles').count()) === 0, 'what was said to another user is shown');
+
+  // Whom the server does not let in, though he is logged in, can log out.
+  await page.unroute('**/api/v1/logout');
+  const another = await context.newPage();
+  await another.routeWebSocket(/\/ws/, (socket) => socket.close({ code: 4429, reason: 'too many connections' }));
+  await another.goto(address);
+  await another.getByText('disconnected: too many connections').waitFor();
+  await accessible(another, 'a page that is not let in');
+  await another.getByRole('button', { name: 'Log out' }).click();
+  await another.getByLabel('User').waitFor();
   consoleIsClean();
 });

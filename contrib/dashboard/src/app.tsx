@@ -18,7 +18,15 @@ export function App() {
 function Waiting() {
   return (
     <main class="centre">
-      <Connection of={client} state={state.value} />
+      <div class="card">
+        <h1>Bindcast</h1>
+        <Connection of={client} state={state.value} />{' '}
+        {state.value.name !== 'connecting' && (
+          <button type="button" onClick={() => void logOut()}>
+            Log out
+          </button>
+        )}
+      </div>
     </main>
   );
 }

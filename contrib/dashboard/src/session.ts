@@ -93,7 +93,9 @@ export const onGap = (listener: (gap: Gap) => void) => listen(gapListeners, list
 export const onMessage = (listener: (message: ServerMessage) => void) => listen(messageListeners, listener);
 
 let lastNotice = 0;
+/** Says it once, until it is dismissed. */
 export function notify(text: string): void {
+  if (notices.peek().some((notice) => notice.text === text)) return;
   notices.value = [...notices.value.slice(-4), { id: ++lastNotice, text }];
 }
 
