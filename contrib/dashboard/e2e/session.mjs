@@ -7,8 +7,16 @@ await run(async (context) => {
   const page = context.pages()[0] ?? (await context.newPage());
   // Requests that are kept from the server, and a cookie that is over.
   const consoleIsClean = watched(page, [/ERR_FAILED.*(renew|logout)/, /status of 401.*renew/]);
+  const sent = []; // requests, as they are
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(String(payload))));
   const seen = (name) => rowsOf(page).filter({ hasText: name }).first().waitFor();
   const loggedOut = () => page.getByLabel('User').waitFor();
+
+  // The minute after Now was left is over at once.
+  await page.addInitScript(() => {
+    const { setTimeout } = window;
+    window.setTimeout = (act, ms, ...more) => setTimeout(act, ms === 60_000 ? 0 : ms, ...more);
+  });
 
   // The page cannot renew the session, which ends while Live is looked at.
   await page.route('**/api/v1/renew', (route) => route.abort());
@@ -38,6 +46,16 @@ await run(async (context) => {
   await page.getByText(/^99 % below/).waitFor(); // from now on the server counts
   await please('query', { name: 'of-the-new-session.example.com' });
   await page.getByRole('region', { name: 'Names asked for most' }).getByText('of-the-new-session.example.com').waitFor();
+  // What was counted while somebody looked is not what is now, when he comes back.
+  await visit('Changes');
+  const unwanted = () => sent.some((request) => request.includes('"unsubscribe"'));
+  for (let frame = 0; frame < 1000 && !unwanted(); ++frame) await page.evaluate(() => new Promise(requestAnimationFrame));
+  const figures = await page.evaluate(() => {
+    location.hash = '#/now';
+    return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+      .then(() => document.querySelector('.figures').innerText);
+  });
+  assert(/^Clients\s+–$/m.test(figures), `of the time before there is still\n${figures}`);
   await visit('Changes');
   await please('update_txt', { name: 'changed', text: 'once' });
   await page.getByText('changed.example.com').first().waitFor();
