@@ -156,7 +156,7 @@ function takeNumbers(event: BindcastEvent): void {
       bindStatus.value = data;
       break;
     case 'dns_analytics_update': {
-      analytics.value = data;
+      if (analyticsWanted.peek()) analytics.value = data;
       const us = values(data['latency_us']);
       draw(latency, { p50: number(us['p50']) / 1000, p90: number(us['p90']) / 1000, p99: number(us['p99']) / 1000 });
       draw(blockedShare, { percent: number(data['blocked_share']) * 100 });
