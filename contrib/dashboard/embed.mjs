@@ -19,14 +19,14 @@ function element(dist, file) {
   const lines = [];
   for (let at = 0; at < octal.length; at += 28) lines.push(`     "${octal.slice(at, at + 28).join('')}"`);
   const path = file === 'index.html' ? '/' : `/${file}`;
-  const text = `    {"${path}", "${type}", "\\"${etag}\\"",\n     std::string_view(\n${lines.join('\n')},\n     ${gzip.length}),
+  const text = `    {"${path}", "${type}", "W/\\"${etag}\\"",\n     std::string_view(\n${lines.join('\n')},\n     ${gzip.length}),
      ${file.startsWith('assets/')}},\n`;
   return { text, path, bytes: gzip.length };
 }
 
 const [dist, source] = process.argv.slice(2);
 const files = readdirSync(dist, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile()).map((entry) => relative(dist, join(entry.parentPath ?? entry.path, entry.name))).sort();
+  .filter((entry) => entry.isFile()).map((entry) => relative(dist, join(entry.parentPath, entry.name))).sort();
 const elements = files.map((file) => element(dist, file));
 const bytes = elements.reduce((sum, one) => sum + one.bytes, 0);
 console.log(`Dashboard: ${(bytes / 1024).toFixed(1)} KiB compressed: `

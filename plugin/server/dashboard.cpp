@@ -2,7 +2,7 @@
 
 #include <zlib.h>
 
-#include <array>
+#include <cstddef>
 #include <new>
 #include <string>
 
@@ -30,19 +30,17 @@ bool takes_gzip(std::string_view accept_encoding) {
 // Of our own files only, so it cannot fail but for want of memory.
 std::string decompressed(std::string_view gzip) {
   constexpr int kGzip = 16;  // added to the size of the window
+  std::size_t size = 0;      // the last four bytes have it, the least of them first
+  for (const char byte : {gzip.end()[-1], gzip.end()[-2], gzip.end()[-3], gzip.end()[-4]})
+    size = size << 8U | static_cast<unsigned char>(byte);
+  std::string text(size, '\0');
   z_stream stream{};
   if (inflateInit2(&stream, MAX_WBITS + kGzip) != Z_OK) throw std::bad_alloc();
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(gzip.data()));
   stream.avail_in = static_cast<uInt>(gzip.size());
-  std::string text;
-  std::array<char, 16 * 1024> part{};
-  int state = Z_OK;
-  while (state == Z_OK) {
-    stream.next_out = reinterpret_cast<Bytef*>(part.data());
-    stream.avail_out = part.size();
-    state = inflate(&stream, Z_NO_FLUSH);
-    text.append(part.data(), part.size() - stream.avail_out);
-  }
+  stream.next_out = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_out = static_cast<uInt>(text.size());
+  const int state = inflate(&stream, Z_FINISH);
   inflateEnd(&stream);
   if (state != Z_STREAM_END) throw std::bad_alloc();
   return text;

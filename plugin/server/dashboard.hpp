@@ -12,7 +12,7 @@ namespace bindcast {
 struct DashboardFile {
   std::string_view path;  // "/" is the page itself
   std::string_view content_type;
-  std::string_view etag;  // with its quotes
+  std::string_view etag;  // as its header has it: weak, since it is the same compressed or not
   std::string_view gzip;  // the content, compressed
   bool immutable;         // the path has a hash of the content in it
 };

@@ -52,10 +52,18 @@ class Scenario:
     def update_txt(self, name: str, text: str):
         self.named.update("example.com", lambda update: update.add(name, 60, "TXT", f'"{text}"'))
 
+    def history(self, types: str):
+        return self._http("GET", f"/api/v1/events?type={types}")
+
+    def backups(self, count: int):
+        """So many begin, at once."""
+        self._http("POST", "/api/v1/events", [{"type": "backup_started", "data": {"name": f"backup {number}"},
+                                               "metadata": {"correlation_id": str(number)}} for number in range(count)])
+
     def publish(self, **event):
         self._http("POST", "/api/v1/events", event)
 
-    def _http(self, method: str, path: str, body: dict | None = None) -> dict:
+    def _http(self, method: str, path: str, body: dict | list | None = None) -> dict:
         host, port = self.named.address
         connection = http.client.HTTPConnection(host, port, timeout=20 * TIME_FACTOR)
         connection.request(method, path, body and json.dumps(body), {

@@ -4,7 +4,6 @@ import crypt
 import gzip
 import hashlib
 import http.client
-import json
 import re
 import unittest
 
@@ -120,10 +119,6 @@ class PageTest(unittest.TestCase):
 class Views(Scenario):
     def viewer_token(self):
         return {"token": "token of vic"}
-
-    def history(self, types: str):
-        authorization = {"Authorization": f"Bearer {self.named.token}"}
-        return json.loads(get(self.named, f"/api/v1/events?type={types}", **authorization)[1])
 
     def ask(self, client: str, names: list[str]):
         for name in names:

@@ -15,6 +15,10 @@ await run(async (context) => {
   await page.goto(address);
   await page.getByLabel('User').waitFor();
   assert((await page.getByRole('alert').innerText()) === '', 'a fault before anything was tried');
+  await logInByToken(page, 'mistyped');
+  await page.getByRole('alert').filter({ hasText: /\S/ }).waitFor();
+  await page.getByLabel('Token').waitFor();
+  await page.getByRole('button', { name: 'With a user and password' }).click();
   await page.getByLabel('User').fill('ann');
   await page.getByLabel('Password').fill('wrong');
   await accessible(page, 'the log-in');
@@ -36,6 +40,12 @@ await run(async (context) => {
   await please('query', { name: 'www.example.com' });
   await query('www.example.com').waitFor();
   await accessible(page, 'Live');
+  const alignment = await query('www.example.com').locator('span').evaluateAll((cells) =>
+    cells.filter((cell) => getComputedStyle(cell).textAlign === 'end').map((cell) => cell.textContent));
+  assert(alignment.length === 1 && /^\d+\.\d\d$/.test(alignment[0]), `to the right are ${alignment}`);
+  const time = query('www.example.com').locator('span').first();
+  await time.hover();
+  assert(/^\d{4}-.*Z$/.test(await time.getAttribute('title')), 'the time is not told in UTC');
 
   // A name that would be HTML, and a filter in the address that is shared.
   await please('query', { name: HOSTILE.replaceAll(' ', '\\032').replaceAll('(', '\\(').replaceAll(')', '\\)') + '.example.com' });
@@ -80,6 +90,14 @@ await run(async (context) => {
   await page.keyboard.press('Escape');
   await details.waitFor({ state: 'detached' });
   assert(await table.evaluate((element) => element === document.activeElement), 'the keyboard is not where it was');
+
+  // An address that is opened while Live is shown counts, and the table goes on.
+  await page.goto(`${address}#/live?filter=${encodeURIComponent('qname = "shared.example.com"')}`);
+  await page.getByRole('button', { name: 'Pause' }).waitFor();
+  await please('query', { name: 'other.example.com' });
+  await please('query', { name: 'shared.example.com' });
+  await query('shared.example.com').waitFor();
+  assert((await rows.count()) === 1, 'the filter of an address is shown, and is not in force');
 
   // Pause.
   await page.getByRole('button', { name: 'All' }).click();
@@ -137,7 +155,7 @@ await run(async (context) => {
   await visit('History', /events/);
   await page.getByLabel('Filter').fill('type = "custom.incident"');
   await page.getByRole('button', { name: 'Search' }).click();
-  await page.getByText('1 events', { exact: true }).waitFor();
+  await page.getByText('1 event', { exact: true }).waitFor();
   const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export CSV' }).click()]);
   const csv = readFileSync(await saved.path(), 'utf8');
   assert(csv.includes('"custom.incident"') && csv.split('\r\n').length === 3, `the export has\n${csv}`);
@@ -148,7 +166,9 @@ await run(async (context) => {
 
   // A server that is killed ends the login. Then a token, which outlives the next death of the server.
   await please('kill');
-  await page.getByText(/disconnected/).waitFor();
+  await page.getByText(/next try in/).waitFor();
+  const aloud = await page.getByRole('status').filter({ hasText: 'disconnected' }).innerText();
+  assert(!aloud.includes('next try'), 'each second is read aloud');
   const { token } = await please('start');
   await page.getByLabel('User').waitFor();
   await logInByToken(page, token);

@@ -1,10 +1,11 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { Connection } from './connection.tsx';
-import { timeZone } from './format.ts';
+import { formatMissing, timeZone } from './format.ts';
 import { LogIn } from './log_in.tsx';
-import { openAlerts } from './model.ts';
+import { missing, openAlerts, type Missing } from './model.ts';
+import { Moment } from './parts.tsx';
 import { href, route } from './route.ts';
-import { client, dismiss, logOut, notices, state, welcome } from './session.ts';
+import { client, dismiss, logOut, mayWatch, notices, state, welcome } from './session.ts';
 import { toggleTheme } from './theme.ts';
 import { VIEWS } from './views/views.ts';
 
@@ -17,7 +18,15 @@ export function App() {
 function Waiting() {
   return (
     <main class="centre">
-      <Connection of={client} state={state.value} />
+      <div class="card">
+        <h1>Bindcast</h1>
+        <Connection of={client} state={state.value} />{' '}
+        {state.value.name !== 'connecting' && (
+          <button type="button" onClick={() => void logOut()}>
+            Log out
+          </button>
+        )}
+      </div>
     </main>
   );
 }
@@ -84,11 +93,36 @@ function Shell() {
           </p>
         ))}
       </div>
+      {missing.value && <Losses of={missing.value} />}
       <main id="content" tabIndex={-1}>
         <h1 class="unseen">{view.title}</h1>
-        <view.View key={view.name} />
+        {mayWatch.value ? <view.View key={view.name} /> : <NothingToSee />}
       </main>
     </div>
+  );
+}
+
+// Not read aloud: while losses go on, their count changes four times a second.
+function Losses({ of: { count, last, at } }: { of: Missing }) {
+  return (
+    <section aria-label="Losses" class="notices">
+      <p>
+        {formatMissing(count)} from the views, the last time at <Moment at={at} /> ({last.reason.replaceAll('_', ' ')}). What is
+        stored is read again.{' '}
+        <button type="button" onClick={() => (missing.value = undefined)} aria-label="Dismiss">
+          ×
+        </button>
+      </p>
+    </section>
+  );
+}
+
+// What is refused is told to admins, so nothing is tried.
+function NothingToSee() {
+  return (
+    <section class="page">
+      <p class="empty">There is nothing to see: none of your roles may watch ({welcome.value?.roles.join(', ')}).</p>
+    </section>
   );
 }
 

@@ -6,6 +6,10 @@ export interface Column {
   title: string;
   width: string; // of CSS's grid
   text(event: BindcastEvent): string;
+  /** What is said where the pointer rests on it, if that is not the text. */
+  hint?(event: BindcastEvent): string;
+  /** Its numbers stand one below the other. */
+  isNumber?: boolean;
   /** The field of the filter language that the column shows; without one there is nothing to filter by. */
   field?(event: BindcastEvent): string;
 }
@@ -26,7 +30,7 @@ function ofEvent(key: string, title: string, width: string): Column {
 }
 
 export const COLUMNS: Column[] = [
-  { key: 'time', title: 'Time', width: '7rem', text: (event) => formatTime(event.timestamp) },
+  { key: 'time', title: 'Time', width: '7rem', text: (event) => formatTime(event.timestamp), hint: (event) => event.timestamp },
   ofEvent('type', 'Type', '12rem'),
   ofData('client', 'Client', '10rem'),
   {
@@ -55,12 +59,13 @@ export const COLUMNS: Column[] = [
     key: 'latency_us',
     title: 'ms',
     width: '5rem',
+    isNumber: true,
     text: (event) => {
       const us = event.data['latency_us'];
       return typeof us === 'number' ? (us / 1000).toFixed(2) : '';
     },
   },
-  ofData('count', 'Count', '5rem'),
+  { ...ofData('count', 'Count', '5rem'), isNumber: true },
   ofData('transport', 'By', '4rem'),
   ofData('view', 'View', '7rem'),
   ofEvent('category', 'Category', '6rem'),

@@ -2,7 +2,7 @@ import type { Client, State } from '@bindcast/client';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 
-/** How a connection stands. */
+/** How a connection stands. What is said aloud is only that it changed: not each second until the next try. */
 export function Connection({ of, state: now }: { of: Client; state: State }) {
   const seconds = useSignal(0);
   useEffect(() => {
@@ -12,21 +12,16 @@ export function Connection({ of, state: now }: { of: Client; state: State }) {
     const timer = setInterval(tell, 500);
     return () => clearInterval(timer);
   }, [now]);
-  if (now.name === 'live')
+  if (now.name === 'live' || now.name === 'connecting')
     return (
-      <span role="status" class="state good">
-        connected
-      </span>
-    );
-  if (now.name === 'connecting')
-    return (
-      <span role="status" class="state">
-        connecting…
+      <span class={now.name === 'live' ? 'state good' : 'state'}>
+        <span role="status">{now.name === 'live' ? 'connected' : 'connecting…'}</span>
       </span>
     );
   return (
-    <span role="status" class="state bad">
-      {now.name === 'waiting' ? `disconnected, next try in ${seconds.value} s` : 'disconnected'}: {now.why}{' '}
+    <span class="state bad">
+      <span role="status">disconnected: {now.why}</span>
+      {now.name === 'waiting' && `, next try in ${seconds.value} s`}{' '}
       <button type="button" onClick={() => of.connect()}>
         Try now
       </button>

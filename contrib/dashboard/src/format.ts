@@ -2,9 +2,16 @@ const count = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 
 export const formatCount = (value: number) => count.format(value);
+export const formatEvents = (value: number) => `${formatCount(value)} ${value === 1 ? 'event' : 'events'}`;
+/** 1 event is missing; of 0 nobody knows how many. */
+export const formatMissing = (value: number) =>
+  `${value === 0 ? 'Events' : formatEvents(value)} ${value === 1 ? 'is' : 'are'} missing`;
 export const formatShort = (value: number) => short.format(value);
 
 // All times are shown in the browser's time zone, which the head of the page says.
+
+// What else Date takes for a time, as `abc-000000000012`, may be the id of an event.
+const RFC_3339 = /^\d{4}-\d\d-\d\dT/;
 
 const pad = (value: number, width = 2) => String(value).padStart(width, '0');
 
@@ -21,7 +28,7 @@ export function formatTime(timestamp: string): string {
 
 /** 2026-01-31 14:02:11 of an RFC 3339 time. */
 export function formatMoment(timestamp: string): string {
-  const time = new Date(timestamp);
+  const time = new Date(RFC_3339.test(timestamp) ? timestamp : NaN);
   if (Number.isNaN(time.getTime())) return timestamp;
   return `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())} ${clock(time)}`;
 }
@@ -54,7 +61,9 @@ export function formatBytes(bytes: number): string {
 /** A share from 0 to 1. */
 export const formatShare = (share: number, digits = 1) => `${(share * 100).toFixed(digits)} %`;
 
+/** Clocks differ, and none of them measures less than nothing. */
 export function formatDuration(seconds: number): string {
+  seconds = Math.max(0, seconds);
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;

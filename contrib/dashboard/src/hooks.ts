@@ -1,10 +1,11 @@
-import type { BindcastEvent } from '@bindcast/client';
+import type { BindcastEvent, Gap } from '@bindcast/client';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { known } from './model.ts';
-import { api, notify, onEvents, welcome } from './session.ts';
+import { api, loggedIn, notify, onEvents, onGap, welcome } from './session.ts';
 
 const KEPT = 1000;
+const LOSSES_MS = 5000; // from a loss to the look at what is stored: losses go on for a while
 
 /** Now, as Date.now(), again every second. */
 export function useNow(): number {
@@ -16,8 +17,8 @@ export function useNow(): number {
   return now.value;
 }
 
-// The newest first. All times are of one form and one zone, so the texts are in order as the times are.
-function byTime(a: BindcastEvent, b: BindcastEvent): number {
+/** The newest first. All times are of one form and one zone, so the texts are in order as the times are. */
+export function byTime(a: BindcastEvent, b: BindcastEvent): number {
   if (a.timestamp !== b.timestamp) return a.timestamp < b.timestamp ? 1 : -1;
   return a.id < b.id ? 1 : -1;
 }
@@ -26,10 +27,12 @@ function byTime(a: BindcastEvent, b: BindcastEvent): number {
 export class Latest {
   readonly #types: string[];
   readonly #events = known<BindcastEvent[]>([]);
+  #asking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(types: string[]) {
     this.#types = types;
     onEvents((events) => this.#add(events));
+    onGap((gap) => this.#lost(gap));
   }
 
   /** The newest first. */
@@ -46,6 +49,14 @@ export class Latest {
     } catch (fault) {
       notify(`What was before is not known: ${(fault as Error).message}`);
     }
+  }
+
+  #lost({ by_type: kinds }: Gap): void {
+    if (kinds !== undefined && !this.#types.some((type) => type in kinds)) return;
+    this.#asking ??= setTimeout(() => {
+      this.#asking = undefined;
+      if (loggedIn.peek()) void this.ask();
+    }, LOSSES_MS);
   }
 
   #add(more: readonly BindcastEvent[]): void {

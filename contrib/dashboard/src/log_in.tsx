@@ -1,9 +1,14 @@
-import { useSignal } from '@preact/signals';
-import { logIn, logInByToken } from './session.ts';
+import { effect, signal, useSignal } from '@preact/signals';
+import { loggedIn, logIn, logInByToken } from './session.ts';
+
+// Who mistyped his token is asked for it again; the next one is asked as all are.
+const byToken = signal(false);
+effect(() => {
+  if (loggedIn.value) byToken.value = false;
+});
 
 /** A user and his password, or a token of any kind. */
 export function LogIn({ why }: { why: string }) {
-  const byToken = useSignal(false);
   const fault = useSignal('');
   const busy = useSignal(false);
   const submit = async (event: SubmitEvent) => {

@@ -1,7 +1,7 @@
 // What is known of the server between events: its numbers over the last minutes, its health, what waits to be acknowledged.
-import type { BindcastEvent, Subscription } from '@bindcast/client';
-import { batch, computed, effect, signal, type Signal } from '@preact/signals';
-import { client, notify, onEvents, onMessage, state, welcome } from './session.ts';
+import type { BindcastEvent, Gap, Subscription } from '@bindcast/client';
+import { batch, computed, effect, signal, untracked, type Signal } from '@preact/signals';
+import { client, mayWatch, notify, onEvents, onGap, onMessage, state, welcome } from './session.ts';
 
 export type Values = Record<string, unknown>;
 
@@ -92,13 +92,15 @@ function mayChangeAlerts(event: BindcastEvent): boolean {
 
 // ── Numbers ──
 
-/** One number over time, for a chart: seconds since 1970, and its values. */
+/** Numbers over time, for a chart: seconds since 1970, and the values; null where nothing is known. */
 export interface Series {
   times: number[];
-  lines: Record<string, number[]>;
+  lines: Record<string, (number | null)[]>;
 }
 
 const KEPT_SECONDS = 900;
+const LONGEST_STEP = 2.5; // intervals from one point to the next: one that is late is none that is missing
+const NOTHING: Series = { times: [], lines: {} };
 
 export const queryStats = known<Values>({}); // the data of the last dns_query_stats, and so on
 export const bindStatus = known<Values>({});
@@ -106,19 +108,24 @@ export const analytics = known<Values>({});
 export const system = known<Values>({});
 export const health = known<Values[]>([]);
 export const forwarders = known<ReadonlyMap<string, Values>>(new Map());
-export const rcodes = known<Series>({ times: [], lines: {} });
-export const latency = known<Series>({ times: [], lines: {} });
-export const queryRate = known<Series>({ times: [], lines: {} });
-export const cacheHits = known<Series>({ times: [], lines: {} }); // percent
-export const blockedShare = known<Series>({ times: [], lines: {} }); // percent
+export const rcodes = known(NOTHING);
+export const latency = known(NOTHING);
+export const queryRate = known(NOTHING);
+export const cacheHits = known(NOTHING); // percent
+export const blockedShare = known(NOTHING); // percent
 
-function appended(series: Series, timestamp: string, point: Record<string, number>): Series {
+// With a point that tells of these seconds before its time. A longer time since the last one is a gap, and stays one.
+function appended(series: Series, timestamp: string, seconds: number, point: Record<string, number>): Series {
   const time = Date.parse(timestamp) / 1000;
-  const length = series.times.length;
-  const lines: Record<string, number[]> = {};
-  for (const name of new Set([...Object.keys(series.lines), ...Object.keys(point)]))
-    lines[name] = [...(series.lines[name] ?? new Array<number>(length).fill(0)), point[name] ?? 0];
-  const times = [...series.times, time];
+  const last = series.times.at(-1) ?? time;
+  const before = last > time ? NOTHING : series; // the server's clock was set back
+  const gap = time - last > LONGEST_STEP * seconds ? [time - seconds] : [];
+  const times = [...before.times, ...gap, time];
+  const lines: Series['lines'] = {};
+  for (const name of new Set([...Object.keys(before.lines), ...Object.keys(point)])) {
+    const line = before.lines[name] ?? before.times.map(() => null);
+    lines[name] = [...line, ...gap.map(() => null), point[name] ?? null];
+  }
   const old = times.findIndex((one) => one > time - KEPT_SECONDS);
   for (const name of Object.keys(lines)) lines[name] = lines[name]!.slice(old);
   return { times: times.slice(old), lines };
@@ -135,24 +142,24 @@ function rcodeRates(data: Values): Record<string, number> {
 
 function takeNumbers(event: BindcastEvent): void {
   const data = event.data;
+  const seconds = number(data['interval_seconds']) || number(data['interval_ms']) / 1000 || Infinity;
+  const draw = (series: Signal<Series>, point: Record<string, number>) =>
+    (series.value = appended(series.value, event.timestamp, seconds, point));
   switch (event.type) {
     case 'dns_query_stats':
       queryStats.value = data;
-      rcodes.value = appended(rcodes.value, event.timestamp, rcodeRates(data));
-      queryRate.value = appended(queryRate.value, event.timestamp, { qps: number(data['qps']) });
-      if (data['cache_hit_ratio'] !== undefined)
-        cacheHits.value = appended(cacheHits.value, event.timestamp, { percent: number(data['cache_hit_ratio']) * 100 });
+      draw(rcodes, rcodeRates(data));
+      draw(queryRate, { qps: number(data['qps']) });
+      if (data['cache_hit_ratio'] !== undefined) draw(cacheHits, { percent: number(data['cache_hit_ratio']) * 100 });
       break;
     case 'bind_status_update':
       bindStatus.value = data;
       break;
     case 'dns_analytics_update': {
-      analytics.value = data;
+      if (analyticsWanted.peek()) analytics.value = data;
       const us = values(data['latency_us']);
-      latency.value = appended(latency.value, event.timestamp, {
-        p50: number(us['p50']) / 1000, p90: number(us['p90']) / 1000, p99: number(us['p99']) / 1000,
-      });
-      blockedShare.value = appended(blockedShare.value, event.timestamp, { percent: number(data['blocked_share']) * 100 });
+      draw(latency, { p50: number(us['p50']) / 1000, p90: number(us['p90']) / 1000, p99: number(us['p99']) / 1000 });
+      draw(blockedShare, { percent: number(data['blocked_share']) * 100 });
       break;
     }
     case 'system_metrics':
@@ -173,6 +180,12 @@ function takeNumbers(event: BindcastEvent): void {
   }
 }
 
+// Of another life of the server: what it does not have any more it does not tell of.
+function forgetComponents(): void {
+  health.value = [];
+  forwarders.value = new Map();
+}
+
 // Between the first and the next health_update, the status has it.
 async function takeHealth(): Promise<void> {
   const status = (await client.request('get_status').catch(() => undefined))?.data ?? {};
@@ -181,29 +194,48 @@ async function takeHealth(): Promise<void> {
     health.value = components.map(([component, entry]) => ({ component, ...values(entry) }));
 }
 
+// ── What is missing ──
+
+/** Of what the views are about: how many events did not come, and what was said last of it, when. */
+export interface Missing {
+  count: number;
+  last: Gap;
+  at: string;
+}
+
+export const missing = known<Missing | undefined>(undefined);
+
+function takeGap(gap: Gap): void {
+  missing.value = { count: (missing.value?.count ?? 0) + gap.count, last: gap, at: new Date().toISOString() };
+}
+
 // Changes of subscriptions are rationed by the server, so the views do not make any: they all look at one, which has the
 // types of all of them.
 
 /** Once, at the start of the page. */
 export function watchServer(types: string[]): void {
-  // What he may not see is not asked for: admins are told of each refusal. Undefined while nobody is logged in.
+  // What he may not see is not asked for: admins are told of each refusal. Undefined while nobody is logged in who may watch.
   const visible = computed(() => {
-    const hidden = welcome.value?.hidden_types;
+    const hidden = mayWatch.value ? welcome.value?.hidden_types : undefined;
     return hidden && [...NUMBERS, ...types].filter((type) => !hidden.includes(type)).join();
   });
   onEvents((events) => {
     if (events.some(mayChangeAlerts)) askForAlerts();
     events.forEach(takeNumbers);
   });
+  onGap(takeGap);
   onMessage((message) => {
     if (message.type === 'acknowledged') askForAlerts();
   });
+  let epoch = '';
   effect(() => {
-    if (state.value.name !== 'live') return;
+    if (!isWatching()) return;
+    if (welcome.value?.epoch !== epoch) untracked(forgetComponents);
+    epoch = welcome.value?.epoch ?? '';
     askForAlerts();
     void takeHealth();
   });
-  setInterval(() => state.value.name === 'live' && askForAlerts(), ALERTS_EVERY_MS); // some end by themselves
+  setInterval(() => isWatching() && askForAlerts(), ALERTS_EVERY_MS); // some end by themselves
   effect(() => {
     if (visible.value === undefined) return batch(() => forgetting.forEach((forget) => forget()));
     subscribe({ name: 'alerts', min_priority: 'critical' });
@@ -215,6 +247,8 @@ export function watchServer(types: string[]): void {
     else client.unsubscribe(ANALYTICS).catch(() => {});
   });
 }
+
+const isWatching = () => state.value.name === 'live' && mayWatch.value;
 
 function subscribe(subscription: Subscription): void {
   client.subscribe(subscription).catch((fault: Error) => notify(fault.message));
@@ -235,6 +269,9 @@ export function wantAnalytics(): () => void {
   clearTimeout(lingering);
   analyticsWanted.value = true;
   return () => {
-    lingering = setTimeout(() => (analyticsWanted.value = false), LINGER_MS);
+    lingering = setTimeout(() => {
+      analyticsWanted.value = false;
+      analytics.value = {}; // it would be taken for what is now
+    }, LINGER_MS);
   };
 }

@@ -1,7 +1,7 @@
 // Small pieces that several views are made of.
 import type { ComponentChildren } from 'preact';
 import { Spark } from './chart.tsx';
-import { formatMoment } from './format.ts';
+import { formatCount, formatMoment } from './format.ts';
 import type { Series } from './model.ts';
 
 export function Figure({
@@ -36,6 +36,15 @@ export function Moment({ at }: { at: string }) {
   );
 }
 
+/** That a view does not show all that there is. */
+export function More({ than, of, what }: { than: number; of: number; what: string }) {
+  return of > than ? (
+    <p class="faint">
+      and {formatCount(of - than)} {what}
+    </p>
+  ) : null;
+}
+
 /** A table of little: its rows are all there. */
 export function Table({
   caption,
@@ -43,7 +52,6 @@ export function Table({
   rows,
   numbers = [],
   empty,
-  whole = false,
 }: {
   caption: string;
   head: string[];
@@ -51,11 +59,9 @@ export function Table({
   /** Of the columns, from 0, those whose numbers stand one below the other. */
   numbers?: number[];
   empty: string;
-  /** As wide as the page. */
-  whole?: boolean;
 }) {
   return (
-    <div class={whole ? 'card wide whole' : 'card wide'} role="region" aria-label={caption} tabIndex={0}>
+    <div class="card wide" role="region" aria-label={caption} tabIndex={0}>
       <table>
         <caption>{caption}</caption>
         <thead>

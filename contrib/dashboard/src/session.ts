@@ -12,6 +12,7 @@ export const welcome = signal<Welcome | undefined>(undefined);
 export const loggedIn = computed(() => welcome.value !== undefined);
 
 /** What he may not do is not tried: admins are told of each refusal. */
+export const mayWatch = computed(() => welcome.value?.may.includes('watch') ?? false);
 export const mayAcknowledge = computed(() => welcome.value?.may.includes('acknowledge') ?? false);
 export const mayAdminister = computed(() => welcome.value?.may.includes('administer') ?? false);
 
@@ -92,7 +93,9 @@ export const onGap = (listener: (gap: Gap) => void) => listen(gapListeners, list
 export const onMessage = (listener: (message: ServerMessage) => void) => listen(messageListeners, listener);
 
 let lastNotice = 0;
+/** Says it once, until it is dismissed. */
 export function notify(text: string): void {
+  if (notices.peek().some((notice) => notice.text === text)) return;
   notices.value = [...notices.value.slice(-4), { id: ++lastNotice, text }];
 }
 
@@ -100,13 +103,13 @@ export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
-/** An HTTP request as this user; rejects with what the server says is wrong. */
+/** An HTTP request as this user; rejects with what the server says is wrong, whose cause is the status. */
 export async function api(path: string, options: RequestInit = {}): Promise<Record<string, unknown>> {
   const headers = new Headers(options.headers);
   if (token() !== '') headers.set('authorization', `Bearer ${token()}`);
   const answer = await fetch(path, { ...options, headers, cache: 'no-store' });
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
-  if (!answer.ok) throw new Error(String(body['error'] ?? `HTTP ${answer.status}`));
+  if (!answer.ok) throw new Error(String(body['error'] ?? `HTTP ${answer.status}`), { cause: answer.status });
   return body;
 }
 
@@ -125,8 +128,13 @@ export function logInByToken(typed: string): void {
 
 export async function logOut(): Promise<void> {
   client.close();
-  if (token() === '') await api('api/v1/logout', { method: 'POST' }).catch(() => {});
-  sessionEnds('Logged out.');
+  let said = 'Logged out.';
+  if (token() === '')
+    await api('api/v1/logout', { method: 'POST' }).catch((fault: Error) => {
+      // Only the server can end a login, whose cookie no script can reach. It may have ended before.
+      if (fault.cause !== 401) said = `The server was not told, so the login lasts until it expires: ${fault.message}`;
+    });
+  sessionEnds(said);
 }
 
 // A session does not become longer by being used: a page that is open asks for it, when half of its time is over. An
@@ -146,9 +154,8 @@ function renewInTime(): void {
 }
 
 async function renew(): Promise<void> {
-  try {
-    renewBefore((await api('api/v1/renew', { method: 'POST' }))['expires_at']);
-  } catch {
-    renewInTime();
-  }
+  const answer = await api('api/v1/renew', { method: 'POST' }).catch(() => undefined);
+  if (!loggedIn.peek()) return; // it ended meanwhile
+  if (answer === undefined) renewInTime();
+  else renewBefore(answer['expires_at']);
 }

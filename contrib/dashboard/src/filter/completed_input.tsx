@@ -1,12 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Complete, Completion } from './completion.ts';
-
-/** What is wrong with a text, and at which of its columns, from 1. */
-export interface Fault {
-  message: string;
-  column: number | undefined;
-}
+import type { Fault } from './fault.ts';
 
 const NONE: Completion = { from: 0, to: 0, options: [] };
 

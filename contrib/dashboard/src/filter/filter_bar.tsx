@@ -1,5 +1,6 @@
-import { CompletedInput, type Fault } from './completed_input.tsx';
+import { CompletedInput } from './completed_input.tsx';
 import { completeFilter } from './completion.ts';
+import type { Fault } from './fault.ts';
 
 /** A filter's input, alone or in a larger form, where it is called `filter`. */
 export function FilterInput({ filter, fault }: { filter: string; fault: Fault | undefined }) {

@@ -5,7 +5,7 @@ import { findingText } from '../finding.tsx';
 import { formatCount, formatDuration, formatValue } from '../format.ts';
 import { Latest, useLatest, useNow } from '../hooks.ts';
 import { acknowledge, ALERT_NEWS, alerts, ladder, number, openAlerts, type Alert, type Step } from '../model.ts';
-import { Moment, StateWord, Table } from '../parts.tsx';
+import { Moment, More, StateWord, Table } from '../parts.tsx';
 import { mayAcknowledge } from '../session.ts';
 
 const kept = new Latest(ALERT_NEWS);
@@ -27,9 +27,7 @@ export function Alerts() {
             <Waiting key={alert.id} alert={alert} now={now} news={news} open={() => (opened.value = alert.event)} />
           ))}
         </ul>
-        {openAlerts.value > waiting.length && (
-          <p class="faint">and {formatCount(openAlerts.value - waiting.length)} less pressing ones</p>
-        )}
+        <More than={waiting.length} of={openAlerts.value} what="less pressing ones" />
         <Table
           caption="Acknowledged or recovered"
           head={['When', 'What', 'By', 'Note', 'Was open', 'Times']}

@@ -4,7 +4,7 @@ import { Details } from '../details.tsx';
 import { formatCount, formatValue } from '../format.ts';
 import { Latest, useLatest } from '../hooks.ts';
 import { list, number, values } from '../model.ts';
-import { Moment } from '../parts.tsx';
+import { Moment, More } from '../parts.tsx';
 import { rewrite, route } from '../route.ts';
 
 export const CHANGES = ['zone_created', 'zone_updated', 'zone_deleted', 'zone_expired', 'record_created', 'record_updated',
@@ -47,7 +47,7 @@ export function Changes() {
           <p class="empty">{wanted === '' ? 'Nothing has changed.' : `Nothing of the latest changes has “${search}”.`}</p>
         )}
         {[...groups].slice(0, MOST_GROUPS).map(([key, events]) => (
-          <article class="card group" key={key}>
+          <article class="card" key={key}>
             <header>
               <h2>
                 <Moment at={events[0]!.timestamp} />
@@ -59,9 +59,10 @@ export function Changes() {
             {events.slice(0, MOST_OF_GROUP).map((event) => (
               <Change key={event.id} event={event} open={() => (opened.value = event)} />
             ))}
-            {events.length > MOST_OF_GROUP && <p class="faint">and {formatCount(events.length - MOST_OF_GROUP)} more</p>}
+            <More than={MOST_OF_GROUP} of={events.length} what="more" />
           </article>
         ))}
+        <More than={MOST_GROUPS} of={groups.size} what="older ones" />
       </div>
       {opened.value && <Details event={opened.value} close={() => (opened.value = undefined)} />}
     </section>

@@ -3,12 +3,13 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { COLUMNS, FIRST_COLUMNS } from '../columns.ts';
 import { Details } from '../details.tsx';
-import { CompletedInput, type Fault } from '../filter/completed_input.tsx';
+import { CompletedInput } from '../filter/completed_input.tsx';
 import { completeNames } from '../filter/completion.ts';
+import { faultAt, type Fault } from '../filter/fault.ts';
 import { FilterInput } from '../filter/filter_bar.tsx';
 import { narrowed, term } from '../filter/terms.ts';
 import { CATEGORIES, EVENT_TYPES } from '../filter/vocabulary.ts';
-import { formatCount, formatMoment, formatValue, momentFrom } from '../format.ts';
+import { formatEvents, formatMoment, formatValue, momentFrom } from '../format.ts';
 import { Moment } from '../parts.tsx';
 import { rewrite, route } from '../route.ts';
 import { api } from '../session.ts';
@@ -54,7 +55,7 @@ export function History() {
       fault.value = undefined;
     } catch (refusal) {
       if (mine.signal.aborted) return;
-      fault.value = filterFault((refusal as Error).message);
+      fault.value = filterFault(given.filter, (refusal as Error).message);
       said.value = fault.value === undefined ? (refusal as Error).message : '';
     } finally {
       if (reading.peek() === mine) reading.value = undefined;
@@ -66,7 +67,7 @@ export function History() {
       const all = [...(more ? (found.value ?? []) : []), ...answer.events];
       found.value = all;
       cursor.value = answer.cursor;
-      said.value = `${formatCount(all.length)} events${answer.cursor === undefined ? '' : ', and there are more'}`;
+      said.value = `${formatEvents(all.length)}${answer.cursor === undefined ? '' : ', and there are more'}`;
     });
   const save = async (kind: 'json' | 'csv') => {
     exporting.value = true;
@@ -77,10 +78,10 @@ export function History() {
         const answer = await page(PER_EXPORTED_PAGE, stop, from);
         all.push(...answer.events);
         from = answer.cursor;
-        said.value = `${formatCount(all.length)} events read…`;
+        said.value = `${formatEvents(all.length)} read…`;
       } while (from !== undefined && all.length < MOST_EXPORTED);
       download(kind === 'json' ? JSON.stringify(all, null, 1) : csv(all), kind);
-      said.value = `${formatCount(all.length)} events exported${from === undefined ? '' : ', the newest; there are more'}`;
+      said.value = `${formatEvents(all.length)} exported${from === undefined ? '' : ', the newest; there are more'}`;
     });
     exporting.value = false;
   };
@@ -220,9 +221,9 @@ function Found({ events, open }: { events: BindcastEvent[]; open: (event: Bindca
 }
 
 // The server says it in words: `filter, column 7: …`.
-function filterFault(message: string): Fault | undefined {
+function filterFault(filter: string, message: string): Fault | undefined {
   const [, column, what] = /^filter, column (\d+): (.*)$/.exec(message) ?? [];
-  return what === undefined ? undefined : { message: what, column: Number(column) };
+  return what === undefined ? undefined : faultAt(filter, Number(column), what);
 }
 
 const CSV_COLUMNS = ['id', 'timestamp', 'type', 'category', 'priority', 'severity'];

@@ -2,7 +2,7 @@ import type { BindcastEvent } from '@bindcast/client';
 import { formatCount, formatDuration, formatValue } from '../format.ts';
 import { Latest, useLatest } from '../hooks.ts';
 import { number } from '../model.ts';
-import { Moment, StateWord } from '../parts.tsx';
+import { Moment, More, StateWord } from '../parts.tsx';
 
 const KINDS = ['bulk_operation', 'import', 'export'];
 export const OPERATIONS = [
@@ -10,6 +10,7 @@ export const OPERATIONS = [
   ...['backup', 'restore'].flatMap((kind) => ['started', 'completed', 'failed'].map((step) => `${kind}_${step}`)),
 ];
 
+const MOST = 200;
 const kept = new Latest(OPERATIONS);
 
 /** Bulk operations, those under way and those that have ended, the latest first. */
@@ -22,13 +23,14 @@ export function Operations() {
     operations.set(key, [...(operations.get(key) ?? []), event]);
   }
   return (
-    <section class="page">
+    <section class="page" aria-label="Operations" tabIndex={0}>
       {operations.size === 0 && (
         <p class="empty">There are none. Imports, exports and backups that are published appear here with their progress.</p>
       )}
-      {[...operations].slice(0, 200).map(([key, events]) => (
+      {[...operations].slice(0, MOST).map(([key, events]) => (
         <Operation key={key} events={events} />
       ))}
+      <More than={MOST} of={operations.size} what="older ones" />
     </section>
   );
 }

@@ -4,24 +4,24 @@ import { Details } from '../details.tsx';
 import { Lead } from '../filter/lead.tsx';
 import { Evidence, findingText } from '../finding.tsx';
 import { formatCount, formatValue } from '../format.ts';
-import { Latest, useLatest } from '../hooks.ts';
+import { byTime, Latest, useLatest } from '../hooks.ts';
 import { number } from '../model.ts';
-import { Moment, StateWord, Table } from '../parts.tsx';
+import { Moment, More, StateWord, Table } from '../parts.tsx';
 
 const HITS = ['malware_blocked', 'phishing_blocked', 'dns_query_blocked', 'dns_query_allowed'];
-const SIGNS = ['security_alert', 'threat_detected', 'suspicious_activity', 'update_denied', 'transfer_denied',
-  'tsig_failure', 'dnssec_failure', 'rate_limited', 'authentication_failed'];
-export const SECURITY = [...HITS, ...SIGNS];
-const kept = new Latest(SECURITY);
+const SIGNS = ['security_alert', 'threat_detected', 'suspicious_activity'];
+const REFUSALS = ['update_denied', 'transfer_denied', 'tsig_failure', 'dnssec_failure', 'rate_limited', 'authentication_failed'];
+export const SECURITY = [...HITS, ...SIGNS, ...REFUSALS];
+// Each by itself: a flood of one pushes nothing out of the others.
+const keptHits = new Latest(HITS), keptSigns = new Latest(SIGNS), keptRefusals = new Latest(REFUSALS);
 const LONGEST = 10, MOST_FINDINGS = 20, MOST_ROWS = 100;
 
 /** What was detected, and what policies caught, by feed, rule, client and name. */
 export function Security() {
-  const latest = useLatest(kept);
+  const hits = useLatest(keptHits), signs = useLatest(keptSigns), refused = useLatest(keptRefusals);
   const opened = useSignal<BindcastEvent | undefined>(undefined);
-  const hits = latest.filter((event) => HITS.includes(event.type));
-  const signs = latest.filter((event) => SIGNS.includes(event.type));
-  const refusals = signs.filter((event) => event.data['detector'] === undefined);
+  // A program may publish signs too, which stand on nothing that a detector counts.
+  const refusals = [...refused, ...signs.filter((event) => event.data['detector'] === undefined)].sort(byTime);
   // Of one finding the latest event, which has all that is known.
   const findings = new Map<string, BindcastEvent>();
   for (const event of signs) {
@@ -45,6 +45,13 @@ export function Security() {
             <Finding key={event.id} event={event} time={open(event)} />
           ))}
         </div>
+        <More than={MOST_FINDINGS} of={findings.size} what="older findings" />
+        <h2>Policy hits</h2>
+        {hits.length > 0 && (
+          <p class="faint">
+            The latest {formatCount(hits.length)}, since <Moment at={hits.at(-1)!.timestamp} />
+          </p>
+        )}
         <div class="grid narrow">
           <Counted caption="Hits by feed" title="Feed" member="policy_zone" events={hits} />
           <Counted caption="Hits by rule" title="Rule" member="rule" events={hits} />
@@ -93,7 +100,7 @@ interface CountedProps {
   caption: string;
   title: string; // of what is counted
   member: string;
-  events: BindcastEvent[];
+  events: readonly BindcastEvent[];
 }
 
 function Counted({ caption, title, member, events }: CountedProps) {

@@ -53,7 +53,7 @@ export class EventTable {
     this.#unmount = this.#virtualizer._didMount();
     this.#virtualizer._willUpdate();
     body.addEventListener('click', this.#clicked);
-    body.addEventListener('mouseover', showWhole);
+    body.addEventListener('mouseover', this.#pointed);
     scroller.addEventListener('keydown', this.#pressed);
   }
 
@@ -62,7 +62,7 @@ export class EventTable {
     clearTimeout(this.#later);
     this.#unmount();
     this.#body.removeEventListener('click', this.#clicked);
-    this.#body.removeEventListener('mouseover', showWhole);
+    this.#body.removeEventListener('mouseover', this.#pointed);
     this.#scroller.removeEventListener('keydown', this.#pressed);
   }
 
@@ -120,7 +120,11 @@ export class EventTable {
     this.#lines.forEach((line, at) => {
       const item = items[at];
       line.element.hidden = item === undefined;
-      if (item === undefined) return;
+      if (item === undefined) {
+        line.index = -1;
+        line.element.removeAttribute('id'); // another line may have that row by now
+        return;
+      }
       if (line.index !== item.index) {
         line.index = item.index;
         line.element.style.transform = `translateY(${item.start}px)`;
@@ -136,8 +140,9 @@ export class EventTable {
     const element = document.createElement('div');
     element.setAttribute('role', 'row');
     element.className = 'row';
-    const cells = this.#columns.map(() => {
+    const cells = this.#columns.map((column) => {
       const cell = document.createElement('span');
+      if (column.isNumber) cell.className = 'number';
       cell.setAttribute('role', 'gridcell');
       element.append(cell);
       return cell;
@@ -156,20 +161,31 @@ export class EventTable {
       const text = isNote ? (at === 0 ? row.note : '') : column.text(row.event);
       if (text !== line.texts[at]) {
         line.texts[at] = cell.textContent = text;
-        if (cell.title !== '') cell.title = text;
+        if (cell.title !== '') cell.title = titleOf(row, column, text);
       }
-      cell.className = !isNote && column.field?.(row.event) ? 'value' : '';
+      cell.classList.toggle('value', !isNote && Boolean(column.field?.(row.event)));
     });
   }
 
+  // The cell that the pointer is on, and what it shows.
+  #cellOf({ target }: MouseEvent): { cell: HTMLElement; row: Row; column: Column } | undefined {
+    const cell = (target as HTMLElement).closest<HTMLElement>('[role=gridcell]');
+    const line = cell === null ? undefined : this.#lines.find((one) => one.cells.includes(cell));
+    if (cell === null || line?.row === undefined) return undefined;
+    return { cell, row: line.row, column: this.#columns[line.cells.indexOf(cell)]! };
+  }
+
   #clicked = (event: MouseEvent): void => {
-    const cell = (event.target as HTMLElement).closest('[role=gridcell]');
-    const line = this.#lines.find((one) => one.cells.includes(cell as HTMLElement));
-    if (line?.row === undefined) return;
-    const column = this.#columns[line.cells.indexOf(cell as HTMLElement)]!;
-    if ('event' in line.row && cell!.className === 'value' && cell!.textContent !== '')
-      this.#listener.filterBy(line.row.event, column);
-    else this.#listener.open(line.row);
+    const at = this.#cellOf(event);
+    if (at === undefined) return;
+    const { cell, row, column } = at;
+    if ('event' in row && cell.classList.contains('value') && cell.textContent !== '') this.#listener.filterBy(row.event, column);
+    else this.#listener.open(row);
+  };
+
+  #pointed = (event: MouseEvent): void => {
+    const at = this.#cellOf(event);
+    if (at !== undefined) at.cell.title = titleOf(at.row, at.column, at.cell.textContent ?? '');
   };
 
   #pressed = (event: KeyboardEvent): void => {
@@ -196,9 +212,9 @@ export class EventTable {
   }
 }
 
-// A text may be longer than its column.
-function showWhole({ target }: MouseEvent): void {
-  if (target instanceof HTMLElement && target.matches('[role=gridcell]')) target.title = target.textContent ?? '';
+// The text itself, which may be longer than its column.
+function titleOf(row: Row, column: Column, text: string): string {
+  return 'event' in row && column.hint !== undefined ? column.hint(row.event) : text;
 }
 
 function answerClass(event: BindcastEvent): string {

@@ -38,13 +38,12 @@ export function Live() {
   const address = (more: Record<string, string>) =>
     rewrite('live', { filter, columns: given.get('columns') ?? '', ...more });
   const apply = async (expression: string) => {
-    if (await stream.filter(expression)) {
-      goOn();
-      address({ filter: expression });
-    }
+    if (!(await stream.filter(expression))) return;
+    goOn();
+    address({ filter: expression });
   };
   const narrow = (field: string, value: unknown, operator: '=' | '!=' = '=') =>
-    void apply(narrowed(new URLSearchParams(route.peek().arguments).get('filter') ?? '', term(field, value, operator)));
+    void apply(narrowed(filter, term(field, value, operator)));
 
   const listener = useRef({ narrow, pause });
   listener.current = { narrow, pause };
@@ -61,7 +60,11 @@ export function Live() {
       stream.end();
     };
   }, []);
-  useEffect(() => void stream.filter(filter), []);
+  // Of an address that is opened, also while this view is shown already.
+  useEffect(() => {
+    if (filter === stream.expression) stream.fault.value = undefined;
+    else void stream.filter(filter).then((begun) => begun && goOn());
+  }, [filter]);
   useEffect(() => {
     table.current!.columns = columns;
     scroller.current!.style.setProperty('--columns', columns.map((one) => one.width).join(' '));
@@ -98,7 +101,7 @@ export function Live() {
           <div role="rowgroup" class="head">
             <div role="row" class="row" aria-rowindex={1}>
               {columns.map((one) => (
-                <span role="columnheader" key={one.key}>
+                <span role="columnheader" key={one.key} class={one.isNumber ? 'number' : ''}>
                   {one.title}
                 </span>
               ))}

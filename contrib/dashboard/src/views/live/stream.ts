@@ -1,7 +1,7 @@
-import { RequestError, type BindcastEvent, type Client, type Gap, type State } from '@bindcast/client';
+import { RequestError, type BindcastEvent, type Client, type Gap, type ServerMessage, type State } from '@bindcast/client';
 import { batch, effect, signal, untracked, type Signal } from '@preact/signals';
-import type { Fault } from '../../filter/completed_input.tsx';
-import { formatCount } from '../../format.ts';
+import { faultAt, type Fault } from '../../filter/fault.ts';
+import { formatCount, formatMissing } from '../../format.ts';
 import { newClient, state as sessionState } from '../../session.ts';
 import type { Row } from './event_table.ts';
 import { Ring } from './ring.ts';
@@ -30,9 +30,10 @@ export class LiveStream {
   #missing = 0;
   #lossesSaid = ''; // by what came in the last seconds
   #lossesSaidAt = -Infinity;
+  #toldAt = performance.now();
   #timer: ReturnType<typeof setInterval>;
   #followSession: () => void;
-  #subscribed = false;
+  #expression: string | undefined; // undefined: nothing is subscribed to
   #after = ''; // the id of the last event that the filter before may have let through,
   #epoch = ''; // and how ids of that life of the server begin
 
@@ -42,6 +43,7 @@ export class LiveStream {
       preferences: { max_batch_size: 500, batch_timeout_ms: 100 },
       onEvents: (events) => this.#take(events),
       onGap: (gap) => this.#takeGap(gap),
+      onMessage: (message) => this.#takeMessage(message),
       onState: (now) => this.#stateChanged(now),
     });
     this.state = signal(this.client.state);
@@ -58,6 +60,11 @@ export class LiveStream {
     this.client.close();
   }
 
+  /** The filter that what comes has passed; undefined before the first one. */
+  get expression(): string | undefined {
+    return this.#expression;
+  }
+
   /** True: the rows begin anew, and only what matches comes. Else `fault` says why, and what came before goes on. */
   async filter(expression: string): Promise<boolean> {
     try {
@@ -65,14 +72,12 @@ export class LiveStream {
       const answer = await this.client.subscribe(subscription);
       this.#beginAfter(String(answer.data?.['after'] ?? ''));
       this.fault.value = undefined;
-      this.#subscribed = this.ready.value = true;
+      this.#expression = expression;
+      this.ready.value = true;
       return true;
     } catch (refusal) {
       const column = refusal instanceof RequestError ? refusal.details['column'] : undefined;
-      this.fault.value = {
-        message: (refusal as Error).message,
-        column: typeof column === 'number' ? column : undefined,
-      };
+      this.fault.value = faultAt(expression, column, (refusal as Error).message);
       return false;
     }
   }
@@ -117,6 +122,13 @@ export class LiveStream {
     this.#note(gapText(gap), gap.count);
   }
 
+  // After a reconnect the subscription may be refused, as that of a role that was changed.
+  #takeMessage({ type, data }: ServerMessage): void {
+    if (type !== 'error' || data?.['request'] !== 'subscribe') return;
+    this.#expression = undefined;
+    this.fault.value = { message: String(data['message']), column: undefined };
+  }
+
   #say(losses: string): void {
     this.#lossesSaid = losses;
     this.#lossesSaidAt = performance.now();
@@ -127,14 +139,16 @@ export class LiveStream {
     this.#changed();
   }
 
-  // Once a second.
+  // Once a second, and less often in a tab that nobody sees.
   #tell(): void {
+    const now = performance.now(), seconds = (now - this.#toldAt) / 1000;
+    this.#toldAt = now;
     batch(() => {
-      this.perSecond.value = this.#received - this.received.value;
+      this.perSecond.value = Math.round((this.#received - this.received.value) / seconds);
       this.received.value = this.#received;
       this.missing.value = this.#missing;
       if (this.client.backlog > MOST_BACKLOG) this.behind.value = 'this page is behind';
-      else if (performance.now() - this.#lossesSaidAt < LOSSES_SHOWN_S * 1000) this.behind.value = this.#lossesSaid;
+      else if (now - this.#lossesSaidAt < LOSSES_SHOWN_S * 1000) this.behind.value = this.#lossesSaid;
       else this.behind.value = '';
     });
   }
@@ -142,7 +156,7 @@ export class LiveStream {
   #stateChanged(now: State): void {
     const was = this.state.peek().name;
     this.state.value = now;
-    this.ready.value = this.#subscribed && now.name === 'live';
+    this.ready.value = this.#expression !== undefined && now.name === 'live';
     if (was === 'live') this.#note('The connection was cut: queries are not told until it is there again.');
     if (now.name === 'live' && this.rows.size > 0) this.#note('Connected.');
   }
@@ -150,6 +164,5 @@ export class LiveStream {
 
 export function gapText(gap: Gap): string {
   const kinds = Object.entries(gap.by_type ?? {}).map(([type, count]) => `${type}: ${formatCount(count)}`);
-  const count = gap.count === 0 ? 'Events' : `${formatCount(gap.count)} events`;
-  return `${count} are missing here (${gap.reason.replaceAll('_', ' ')})${kinds.length > 0 ? `: ${kinds.join(', ')}` : ''}`;
+  return `${formatMissing(gap.count)} here (${gap.reason.replaceAll('_', ' ')})${kinds.length > 0 ? `: ${kinds.join(', ')}` : ''}`;
 }

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { formatCount, formatValue } from '../../format.ts';
 import { list, number, type Values } from '../../model.ts';
+import { Moment } from '../../parts.tsx';
 
 /** Every option as it is in force, by section: searched, and those that differ from the default marked. */
 export function Configuration({ of }: { of: Values }) {
@@ -21,9 +22,13 @@ export function Configuration({ of }: { of: Values }) {
     <section class="card" aria-label="Configuration">
       <h2>Configuration</h2>
       <p>
-        {of['file'] === undefined
-          ? 'No file is named in named.conf, so every option has its default. '
-          : `Read from ${formatValue(of['file'])} at ${new Date(formatValue(of['read_at'])).toLocaleString()}. `}
+        {of['file'] === undefined ? (
+          'No file is named in named.conf, so every option has its default. '
+        ) : (
+          <>
+            Read from {formatValue(of['file'])} at <Moment at={formatValue(of['read_at'])} />.{' '}
+          </>
+        )}
         {formatCount(differing)} of {formatCount(options.length)} values differ from the default. What is changed in the file
         is in force after <code>rndc reconfig</code>.
         {number(of['left_out']) > 0 && ` ${formatCount(number(of['left_out']))} more values of entries are not shown.`}

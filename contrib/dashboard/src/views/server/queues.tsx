@@ -114,6 +114,7 @@ export function Channels({ channels }: { channels: Values[] }) {
     <Table
       caption="Channels: clients with equal wishes share their batches"
       head={['Form', 'Clients', 'Behind', 'Events', 'Waiting', 'Batches', 'Compressed to', '99 % within']}
+      numbers={[1, 2, 4, 7]}
       rows={channels.map((one) => {
         const delivery = values(one['delivery']), lag = values(delivery['lag_us']);
         return [formatValue(one['format']), formatCount(number(one['clients'])), formatCount(number(one['clients_behind'])),
