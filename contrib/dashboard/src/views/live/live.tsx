@@ -24,7 +24,8 @@ export function Live() {
   const opened = useSignal<BindcastEvent | undefined>(undefined);
   const given = route.value.arguments;
   const filter = given.get('filter') ?? '';
-  const columnKeys = given.get('columns')?.split(',') ?? (PHONE.matches ? FIRST_COLUMNS_OF_A_PHONE : FIRST_COLUMNS);
+  const asked = (given.get('columns') ?? '').split(',').filter((key) => COLUMNS.some((one) => one.key === key));
+  const columnKeys = asked.length > 0 ? asked : PHONE.matches ? FIRST_COLUMNS_OF_A_PHONE : FIRST_COLUMNS;
   const columns = useMemo(() => COLUMNS.filter((one) => columnKeys.includes(one.key)), [columnKeys.join()]);
   const stream = useMemo(() => new LiveStream(() => stands.peek() === undefined && table.current?.refresh()), []);
 
