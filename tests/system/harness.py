@@ -317,7 +317,7 @@ class Named:
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.rndc(command)
+            self.rndc(command, check=False)  # named may have ended before rndc has its answer
             self.wait_for_end()
         self.check_end()
 
