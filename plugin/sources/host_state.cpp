@@ -328,11 +328,9 @@ void HostState::summarize(const std::vector<HostCounter>* grown, double seconds)
   if (!host_.version.empty()) summary_.add("version", host_.version);
   if (last_->uptime_seconds != 0) summary_.add_integer("uptime_seconds", as_integer(last_->uptime_seconds));
   if (grown != nullptr) {
-    const std::vector<Counters> parts = by_view(*grown);
-    const Counters server = server_part(parts);
     summary_.add_real("qps", load_.queries_per_second);
-    add_rates(summary_, "qps_by_rcode", of_group(server, CounterGroup::responses), seconds);
-    add_hit_ratio(summary_, over_views(*grown, CounterGroup::cache));
+    add_rates(summary_, "qps_by_rcode", of_group(server_part(by_view(*grown)), CounterGroup::responses), seconds);
+    if (load_.cache_hit_ratio) summary_.add_real("cache_hit_ratio", *load_.cache_hit_ratio);
   }
   add_group(summary_, of_group(server_part(by_view(last_->counters)), CounterGroup::quotas));
   for (const CounterGroup group : {CounterGroup::cache_memory, CounterGroup::cache_nodes})

@@ -1,114 +1,19 @@
 // Acknowledgement, repetition and escalation, with a hand-driven clock and a fixed random number.
 
-#include "harness.hpp"
-
-#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "plugin/delivery/alerts.hpp"
+#include "alerts_bench.hpp"
 #include "plugin/delivery/backoff.hpp"
 
 namespace {
 
 using namespace bindcast;
+using namespace bindcast::test;
 using namespace std::chrono_literals;
-using To = Alerts::Action::To;
-using Actions = std::vector<Alerts::Action>;
-
-constexpr std::int64_t kSecond = 1'000'000;
-constexpr std::int64_t kMinute = 60 * kSecond;
-constexpr std::int64_t kStart = 1000 * kSecond;
-constexpr std::int64_t kWallStart = 1'795'442'531 * kSecond;
-
-Now at(std::int64_t us) {
-  return {.mono_us = kStart + us, .wall_us = kWallStart + us};
-}
-
-Event blocked(std::uint64_t offset, std::string_view client = "192.0.2.1") {
-  Event event = make_event(EventType::malware_blocked);
-  event.offset = offset;
-  event.view = "_default";
-  event.data.add("client", client).add("qname", "a.bad.test").add("policy_zone", "rpz.test").add("rule", "bad.test");
-  return event;
-}
-
-EventRef ref(Event event) {
-  return std::make_shared<const Event>(std::move(event));
-}
-
-EscalationStep tell(Microseconds after, std::vector<std::string> roles, std::optional<Priority> priority = {}) {
-  EscalationStep step;
-  step.after = after;
-  step.roles = std::move(roles);
-  step.priority = priority;
-  return step;
-}
-
-EscalationStep repeat(Microseconds after) {
-  EscalationStep step;
-  step.after = after;
-  step.repeat = true;
-  return step;
-}
-
-EscalationStep webhook(Microseconds after) {
-  EscalationStep step;
-  step.after = after;
-  step.webhook_url = "https://example.com/hook";
-  step.webhook_secret_file = "/etc/key";
-  return step;
-}
-
-RetryOptions retries(std::uint32_t attempts) {
-  RetryOptions retry;
-  retry.initial = 1s;
-  retry.factor = 2;
-  retry.max = 10s;
-  retry.attempts = attempts;
-  return retry;
-}
-
-// A ladder out of the way of tests about repetitions.
-const std::vector<EscalationStep> kFarLadder{tell(100h, {"admin"})};
-
-struct Bench {
-  double chance = 0;  // the wait is half of the longest
-  Alerts alerts{[this] { return chance; }};
-
-  Bench() = default;
-  Bench(const RetryOptions& retry, const std::vector<EscalationStep>& steps) { alerts.configure(retry, steps); }
-  void occurred(Event event, std::int64_t us) { alerts.occurred(ref(std::move(event)), at(us)); }
-  // Everything until then, each at the moment that due_us named; a microsecond before that nothing may be due.
-  Actions run_until(std::int64_t us) {
-    Actions all;
-    for (std::int64_t due = alerts.due_us(); due >= 0 && due <= kStart + us; due = alerts.due_us()) {
-      assert_int_equal(alerts.due(at(due - kStart - 1)).size(), 0);
-      const Actions now = alerts.due(at(due - kStart));
-      all.insert(all.end(), now.begin(), now.end());
-      assert_true(alerts.due_us() != due);
-    }
-    return all;
-  }
-};
-
-void assert_roles(const std::vector<std::string>& actual, std::initializer_list<const char*> expected) {
-  assert_int_equal(actual.size(), expected.size());
-  std::size_t i = 0;
-  for (const char* role : expected) assert_text(actual[i++], role);
-}
-
-// Every alert opened is somewhere.
-void assert_all_accounted(const Alerts& alerts) {
-  std::uint64_t open_not_given_up = 0;
-  alerts.for_each_open([&](const Alerts::Open& open) { open_not_given_up += open.given_up ? 0 : 1; });
-  const Alerts::Counters& c = alerts.counters();
-  assert_int_equal(c.opened, open_not_given_up + (c.acknowledged - c.acknowledged_late) +
-                                 (c.resolved - c.resolved_late) + c.expired + c.withdrawn + c.given_up);
-}
 
 // ── What opens an alert ───────────────────────────────────────────────────────
 
@@ -440,159 +345,6 @@ void a_ladder_longer_than_a_day_is_climbed(void**) {
   assert_int_equal(actions.size(), 2);
   assert_int_equal(actions[1].open_for_us, 48 * 60 * kMinute);
   assert_int_equal(b.alerts.open(), 0);
-}
-
-// ── Recovery ──────────────────────────────────────────────────────────────────
-
-struct Told {
-  EventType type;
-  const char* thing;  // a member that names what it is about
-  const char* member;
-  const char* says;
-};
-
-Event event_of(const Told& told, std::string_view about, std::uint64_t offset = 1) {
-  Event event = make_event(told.type);
-  event.priority = Priority::critical;
-  event.offset = offset;
-  if (event.type == EventType::custom_event) event.custom_name = "disk";
-  event.data.add(told.thing, about);
-  if (told.member != nullptr) event.data.add(told.member, told.says);
-  return event;
-}
-
-void what_ends_which_condition(void**) {
-  using enum EventType;
-  struct Row {
-    Told begins, next;
-    bool ends;
-  };
-  const Row rows[] = {
-      {{health_alert, "component", "state", "unhealthy"}, {health_alert, "component", "state", "healthy"}, true},
-      {{health_alert, "component", "state", "unhealthy"}, {health_alert, "component", "state", "removed"}, true},
-      {{health_alert, "component", "state", "unhealthy"}, {health_alert, "component", "state", "degraded"}, false},
-      {{health_alert, "component", "state", "unhealthy"}, {performance_alert, "component", "state", "cleared"}, false},
-      {{performance_alert, "component", "state", "raised"}, {performance_alert, "component", "state", "cleared"}, true},
-      {{forwarder_status_change, "server", "after", "down"}, {forwarder_status_change, "server", "after", "up"}, true},
-      {{forwarder_status_change, "server", "after", "down"},
-       {forwarder_status_change, "server", "after", "unknown"},
-       true},
-      {{forwarder_status_change, "server", "after", "down"},
-       {forwarder_status_change, "server", "after", "flapping"},
-       false},
-      {{zone_expired, "zone", nullptr, nullptr}, {zone_loaded, "zone", nullptr, nullptr}, true},
-      {{zone_expired, "zone", nullptr, nullptr}, {zone_deleted, "zone", nullptr, nullptr}, true},
-      {{zone_expired, "zone", nullptr, nullptr}, {zone_updated, "zone", nullptr, nullptr}, false},
-      {{custom_event, "path", nullptr, nullptr}, {custom_event, "path", "state", "resolved"}, true},
-      {{custom_event, "path", nullptr, nullptr}, {custom_event, "path", "state", "better"}, false},
-      {{custom_event, "path", nullptr, nullptr}, {backup_failed, "path", "state", "resolved"}, false},
-      {{backup_failed, "path", nullptr, nullptr}, {backup_failed, "path", "state", "resolved"}, true},
-      // Somebody has to look at it all the same.
-      {{threat_detected, "client", "state", "began"}, {suspicious_activity, "client", "state", "ended"}, false},
-      {{malware_blocked, "client", nullptr, nullptr}, {malware_blocked, "client", "state", "resolved"}, false},
-  };
-  for (const Row& row : rows) {
-    Bench b(retries(4), {});
-    b.occurred(event_of(row.begins, "this"), 0);
-    assert_int_equal(b.alerts.open(), 1);
-    assert_false(b.alerts.resolve(event_of(row.next, "that"), at(kSecond)).has_value());
-    assert_false(b.alerts.resolve(event_of(row.begins, "this"), at(kSecond)).has_value());
-    assert_int_equal(b.alerts.resolve(event_of(row.next, "this"), at(kSecond)).has_value(), row.ends);
-    assert_int_equal(b.alerts.open(), row.ends ? 0 : 1);
-    assert_int_equal(b.alerts.counters().resolved, row.ends ? 1 : 0);
-    assert_all_accounted(b.alerts);
-  }
-  Event elsewhere = event_of(rows[0].next, "this"), other = event_of(rows[11].next, "this");
-  elsewhere.view = "inside";
-  other.custom_name = "disks";
-  Bench b(retries(4), {});
-  b.occurred(event_of(rows[0].begins, "this"), 0);
-  b.occurred(event_of(rows[11].begins, "this"), 0);
-  for (const Event& event : {elsewhere, other}) assert_false(b.alerts.resolve(event, at(kSecond)).has_value());
-}
-
-void nobody_ends_or_takes_over_what_another_publisher_tells_of(void**) {
-  const auto said = [](const char* publisher, const char* state, std::uint64_t offset) {
-    Event event = event_of({EventType::custom_event, "path", "state", state}, "/srv", offset);
-    event.source_user_id = publisher;
-    return event;
-  };
-  Bench b(retries(4), {});
-  b.occurred(said("backup", "full", 3), 0);
-  assert_false(b.alerts.resolve(said("mallory", "resolved", 4), at(kSecond)).has_value());
-  b.occurred(said("mallory", "full", 5), kSecond);
-  assert_int_equal(b.alerts.open(), 2);
-  const auto told = b.alerts.resolve(said("backup", "resolved", 6), at(2 * kSecond));
-  assert_true(told.has_value());
-  assert_int_equal(told->event->offset, 3);
-  assert_int_equal(b.alerts.open(), 1);
-}
-
-const Told kUnhealthy{EventType::health_alert, "component", "state", "unhealthy"};
-const Told kHealthy{EventType::health_alert, "component", "state", "healthy"};
-
-void a_recovery_ends_it_and_a_relapse_asks_again(void**) {
-  Bench b(retries(4), {});
-  b.occurred(event_of(kUnhealthy, "journal", 3), 0);
-  b.occurred(event_of(kUnhealthy, "listener", 4), 0);
-  b.occurred(event_of(kUnhealthy, "journal", 5), kSecond / 4);
-  (void)b.run_until(2 * kSecond);
-  const auto told = b.alerts.resolve(event_of(kHealthy, "journal", 6), at(2 * kSecond));
-  assert_true(told.has_value());
-  assert_int_equal(told->offsets.size(), 2);
-  assert_int_equal(told->offsets[0], 3);
-  assert_int_equal(told->event->offset, 5);
-  assert_int_equal(told->occurrences, 2);
-  assert_int_equal(told->open_for_us, 2 * kSecond);
-  assert_roles(told->roles, {"operator"});
-  assert_false(b.alerts.acknowledge(5, at(2 * kSecond)).has_value());
-  for (const Alerts::Action& action : b.run_until(60 * kMinute)) assert_int_equal(action.alert, 4);
-
-  b.occurred(event_of(kUnhealthy, "journal", 9), 61 * kMinute);
-  const Actions actions = b.alerts.due(at(61 * kMinute));
-  assert_int_equal(actions.size(), 1);
-  assert_int_equal(actions[0].alert, 9);
-  assert_int_equal(actions[0].occurrences, 1);
-  assert_all_accounted(b.alerts);
-}
-
-// The configuration can give a type another priority, and then the good end has it too.
-void a_good_end_asks_for_nothing(void**) {
-  Bench b(retries(4), {});
-  assert_false(b.alerts.wants(event_of(kHealthy, "journal")));
-  assert_true(b.alerts.wants(event_of(kUnhealthy, "journal")));
-  // A zone that was loaded or deleted is news by itself, whatever else it ends.
-  assert_true(b.alerts.wants(event_of({EventType::zone_deleted, "zone", nullptr, nullptr}, "example.com")));
-}
-
-void what_was_given_up_or_has_expired_recovers_too(void**) {
-  Bench b(retries(1), {tell(0s, {"operator"})});
-  b.occurred(event_of(kUnhealthy, "journal"), 0);
-  (void)b.run_until(10 * kSecond);
-  assert_int_equal(b.alerts.counters().given_up, 1);
-  assert_true(b.alerts.resolve(event_of(kHealthy, "journal"), at(kMinute)).has_value());
-  assert_int_equal(b.alerts.counters().resolved_late, 1);
-  assert_all_accounted(b.alerts);
-
-  Event brief = event_of(kUnhealthy, "journal");
-  brief.expires_at_us = kWallStart + 2 * kMinute;
-  b.occurred(brief, kMinute);
-  assert_false(b.alerts.resolve(event_of(kHealthy, "journal"), at(2 * kMinute)).has_value());
-  assert_int_equal(b.alerts.counters().expired, 1);
-  assert_int_equal(b.alerts.open(), 0);
-  assert_all_accounted(b.alerts);
-}
-
-void the_webhooks_of_the_steps_taken_are_told(void**) {
-  Bench b(retries(0), {webhook(0s), tell(1s, {"admin"}), webhook(2s), webhook(1h)});
-  b.occurred(event_of(kUnhealthy, "journal"), 0);
-  (void)b.run_until(10 * kSecond);
-  const auto told = b.alerts.resolve(event_of(kHealthy, "journal"), at(10 * kSecond));
-  assert_int_equal(told->posted.size(), 2);
-  assert_int_equal(told->posted[0].step, 0);
-  assert_int_equal(told->posted[1].step, 2);
-  assert_text(told->posted[1].url, "https://example.com/hook");
-  assert_text(told->posted[1].secret_file, "/etc/key");
 }
 
 // ── Conditions ────────────────────────────────────────────────────────────────
@@ -1082,12 +834,6 @@ int main() {
       cmocka_unit_test(an_unknown_offset_ends_nothing),
       cmocka_unit_test(times_to_acknowledgement_are_measured),
       cmocka_unit_test(what_was_given_up_can_still_be_acknowledged_for_a_day),
-      cmocka_unit_test(what_ends_which_condition),
-      cmocka_unit_test(nobody_ends_or_takes_over_what_another_publisher_tells_of),
-      cmocka_unit_test(a_recovery_ends_it_and_a_relapse_asks_again),
-      cmocka_unit_test(a_good_end_asks_for_nothing),
-      cmocka_unit_test(what_was_given_up_or_has_expired_recovers_too),
-      cmocka_unit_test(the_webhooks_of_the_steps_taken_are_told),
       cmocka_unit_test(age_counts_without_a_look),
       cmocka_unit_test(a_ladder_longer_than_a_day_is_climbed),
       cmocka_unit_test(another_occurrence_joins_and_is_what_is_sent_again),

@@ -63,8 +63,8 @@ export class Latest {
     const wanted = more.filter((event) => this.#types.includes(event.type));
     if (wanted.length === 0) return;
     const before = this.#events.peek();
-    const known = new Set(before.map((event) => event.id));
-    const fresh = wanted.filter((event) => !known.has(event.id));
+    const ids = new Set(before.map((event) => event.id));
+    const fresh = wanted.filter((event) => !ids.has(event.id));
     this.#events.value = [...fresh, ...before].sort(byTime).slice(0, KEPT);
   }
 }

@@ -173,8 +173,8 @@ function takeNumbers(event: BindcastEvent): void {
       break;
     case 'forwarder_status_change': {
       const server = String(data['server']);
-      const known = forwarders.value.get(server);
-      forwarders.value = new Map(forwarders.value).set(server, { ...known, server, state: data['after'] });
+      const checked = forwarders.value.get(server);
+      forwarders.value = new Map(forwarders.value).set(server, { ...checked, server, state: data['after'] });
       break;
     }
   }
